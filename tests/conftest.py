@@ -1,0 +1,49 @@
+"""Fixtures for all tests: the real host, in this process (`host`), over HTTP (`http_host`) and in a browser (`page`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# `python -m pytest` puts the repository first on the path, where our folder nodes/ hides the host's module `nodes`.
+sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
+
+
+def _make_core_importable() -> None:
+    """Let `import kmc_core` work where the package is not installed, such as in a user's own ComfyUI environment."""
+    if importlib.util.find_spec("kmc_core") is not None:
+        return
+    package = ROOT / "kmc_core"
+    spec = importlib.util.spec_from_file_location(
+        "kmc_core", package / "__init__.py", submodule_search_locations=[str(package)]
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["kmc_core"] = module
+    spec.loader.exec_module(module)
+
+
+_make_core_importable()
+
+import host as host_tool  # noqa: E402  (tools/ is on pytest's pythonpath)
+from harness.inprocess import InProcessHost  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def host_version() -> str:
+    """Version of ComfyUI under test; set KMC_HOST_VERSION for another one."""
+    return os.environ.get("KMC_HOST_VERSION", host_tool.DEFAULT_VERSION)
+
+
+@pytest.fixture(scope="session")
+def host(host_version: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcessHost]:
+    """The real host in this process, with this pack loaded."""
+    in_process = InProcessHost(host_tool.locate(host_version).comfyui, tmp_path_factory.mktemp("host"))
+    yield in_process
+    in_process.close()
