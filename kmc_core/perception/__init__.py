@@ -1,1 +1,1 @@
-"""From pictures to a Motion: converted MediaPipe and identity nets, and what is built on them."""
+"""Perception: converted nets for people, hands, faces and identity, and the extraction of motion from video."""

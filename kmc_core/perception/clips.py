@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 import av
 import numpy as np
 import torch
+from av import VideoFrame
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from einops import rearrange
 from torch import Tensor
 
@@ -80,31 +85,120 @@ def _as_rgb(frames: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class VideoFile:
-    """A video that is decoded as it is read. Rotation metadata is honoured; alpha is laid over mid-grey.
+class _Facts:
+    size: tuple[int, int]  # width, height as displayed
+    fps: float
+    frames: int | None
 
-    `start` and `length` (seconds) keep a part of it. KMCError when it cannot be opened, holds no picture, or breaks
-    off; the check for a missing end runs at the end of a full read.
+
+class VideoFile:
+    """A video that is decoded while it is read. Rotation metadata is honoured; alpha is laid over mid-grey.
+
+    `start` and `length` in seconds keep a part of it (timestamps from `start` up to `start + length`). KMCError when
+    it cannot be opened, holds no picture, or breaks off; a missing end shows when the file has been read to it.
     """
 
-    source: Path | str | BytesIO
-    start: float = 0.0
-    length: float | None = None
-
-    def __post_init__(self) -> None:
-        self._facts()
+    def __init__(self, source: Path | str | BytesIO, *, start: float = 0.0, length: float | None = None) -> None:
+        if start < 0 or (length is not None and length <= 0):
+            raise KMCError(f"The clip starts at {start} s and lasts {length} s, expected a start of 0 or more "
+                           "and a length above 0.")  # fmt: skip
+        self.source, self.start, self.length = source, start, length
+        self._facts = self._read_facts()
 
     @property
     def fps(self) -> float:
-        return self._facts().fps
+        return self._facts.fps
 
     @property
     def size(self) -> tuple[int, int]:
-        return self._facts().size
+        return self._facts.size
 
     @property
     def frames(self) -> int | None:
-        return self._facts().frames
+        return self._facts.frames
 
     def chunks(self, n: int) -> Iterator[Tensor]:
-        raise NotImplementedError
+        with self._open() as (container, stream):
+            pictures = (self._picture(frame) for frame in self._kept(container, stream))
+            while run := list(islice(pictures, n)):
+                yield rearrange(torch.from_numpy(np.stack(run)), "f h w c -> f c h w")
+
+    def _read_facts(self) -> _Facts:
+        with self._open() as (container, stream):
+            first = next(self._kept(container, stream), None)
+            if first is None:
+                raise KMCError(f"{self._name} has no frame between {self.start} s and its end; choose another part.")
+            turned = _quarter_turns(first) % 2
+            rate = stream.average_rate or stream.guessed_rate
+            if not rate:
+                raise KMCError(f"{self._name} does not tell its frame rate; convert it, for example to mp4.")
+            whole = self.start == 0 and self.length is None
+            return _Facts(
+                size=(first.height, first.width) if turned else (first.width, first.height),
+                fps=float(rate),
+                frames=stream.frames if whole and stream.frames else None,
+            )
+
+    @property
+    def _name(self) -> str:
+        return "The video" if isinstance(self.source, BytesIO) else f"The video '{Path(self.source).name}'"
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[InputContainer, VideoStream]]:
+        if isinstance(self.source, BytesIO):
+            self.source.seek(0)
+        try:
+            with av.open(self.source if isinstance(self.source, BytesIO) else str(self.source)) as container:
+                if not container.streams.video:
+                    raise KMCError(f"{self._name} holds no picture stream; give a video file.")
+                stream = container.streams.video[0]
+                stream.thread_type = "AUTO"
+                yield container, stream
+        except FileNotFoundError as error:
+            raise KMCError(f"{self._name} does not exist; choose a file that does.") from error
+        except av.FFmpegError as error:
+            raise KMCError(f"{self._name} cannot be read ({error.strerror}); it is damaged or no video, "
+                           "so export it again.") from error  # fmt: skip
+
+    def _kept(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        """Decoded frames of the chosen part; KMCError when the stream ends early."""
+        base = stream.time_base or Fraction(1, av.time_base)
+        start = int(self.start / base)
+        end = None if self.length is None else int((self.start + self.length) / base)
+        if start:
+            container.seek(start, stream=stream)
+        last = None
+        for frame in container.decode(stream):
+            if frame.pts is not None and frame.pts < start:
+                continue
+            if end is not None and frame.pts is not None and frame.pts >= end:
+                return
+            last = frame.pts
+            yield frame
+        if end is None and last is not None:
+            self._refuse_shortfall(stream, last * base)
+
+    def _refuse_shortfall(self, stream: VideoStream, last: Fraction) -> None:
+        if not stream.duration or not stream.average_rate:
+            return
+        origin = (stream.start_time or 0) * stream.time_base
+        declared = float(stream.duration * stream.time_base)
+        seen = float(last - origin + 1 / stream.average_rate)
+        if declared - seen > max(SHORTFALL * declared, 2 / float(stream.average_rate)):
+            raise KMCError(f"{self._name} breaks off after {seen:.2f} of {declared:.2f} seconds; "
+                           "it is truncated, so export or download it again.")  # fmt: skip
+
+    def _picture(self, frame: VideoFrame) -> np.ndarray:
+        """uint8 RGB [H, W, 3], upright, in the size of the first frame."""
+        width, height = self.size if _quarter_turns(frame) % 2 == 0 else self.size[::-1]
+        has_alpha = any(part.is_alpha for part in frame.format.components)
+        pixels = frame.to_ndarray(format="rgba" if has_alpha else "rgb24", width=width, height=height)
+        if has_alpha:
+            image = rearrange(torch.from_numpy(pixels), "h w c -> 1 c h w")
+            pixels = rearrange(_as_rgb(image), "1 c h w -> h w c").numpy()
+        return np.rot90(pixels, _quarter_turns(frame))
+
+
+def _quarter_turns(frame: VideoFrame) -> int:
+    """Counter-clockwise quarter turns that bring the stored picture upright."""
+    return round(frame.rotation / 90) % 4

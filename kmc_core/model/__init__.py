@@ -1,0 +1,1 @@
+"""The animator: one diffusion transformer, its conditions and its checkpoint."""

@@ -1,0 +1,307 @@
+"""The animator: a diffusion transformer on video that predicts the clean signal (JiT, 2511.13720).
+
+Target tokens attend to their own frame, to neighbouring frames and to clean reference tokens of every view of the
+subject; references never see the target, so their keys and values are the same in every step. Body maps are added
+to the tokens, hands are tokens at the wrist, face and text are read by cross-attention. The output is a gated mix of
+moved reference pixels, background and the network's own paint, placed at pixel precision by a small
+convolutional head.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from .conditions import AnimatorConditions
+from .params import AnimatorParams
+from .rope import grid_positions, rotate, rotations
+
+Attention = Callable[[Tensor, Tensor, Tensor], Tensor]  # q, k, v [B, N, L, D] -> [B, N, L, D]
+REFERENCE_TIME = 8.0  # views sit further away in time than any neighbouring frame
+
+
+class KeyValue(NamedTuple):
+    """Rotated keys and values of the reference tokens of one block, [B, L, N, D]."""
+
+    key: Tensor
+    value: Tensor
+
+
+class Animator(nn.Module):
+    """See the module's docstring. `operations` supplies the layers (torch.nn or the host's comfy.ops)."""
+
+    def __init__(
+        self,
+        params: AnimatorParams,
+        *,
+        operations: Any = nn,
+        attention: Attention = F.scaled_dot_product_attention,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        place = {"device": device, "dtype": dtype}
+        self.params, p = params, params
+        self.dtype = dtype
+
+        def linear(inputs: int, outputs: int) -> nn.Module:
+            return operations.Linear(inputs, outputs, **place)
+
+        def patches(channels: int, side: int) -> nn.Module:
+            return operations.Conv2d(channels, p.dim, side, side, **place)
+
+        signal = 3 * p.channels + 1  # noisy frame, moved pixels with coverage, background
+        self.embed_target = patches(signal, p.patch)
+        self.embed_reference = patches(p.channels + 1, p.patch)
+        self.embed_maps = patches(p.map_channels, p.patch // 2)
+        self.embed_hand = nn.Sequential(linear(p.hand_features, p.dim), nn.SiLU(), linear(p.dim, p.dim))
+        self.embed_face = nn.Sequential(linear(p.face_features, p.dim), nn.SiLU(), linear(p.dim, p.face_tokens * p.dim))
+        self.embed_identity = linear(p.identity_features, p.dim)
+        self.embed_text = linear(p.text.dim, p.dim)
+        self.embed_sigma = nn.Sequential(linear(p.dim, p.dim), nn.SiLU(), linear(p.dim, 6 * p.dim))
+        self.hand_side = nn.Parameter(torch.zeros(2, p.dim, **place))
+        self.null = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(p.dim, **place)) for name in ("maps", "hands", "face", "identity", "text")}
+        )
+        self.blocks = nn.ModuleList(Block(p, operations, attention, place) for _ in range(p.depth))
+        self.head = PixelHead(p, operations, place)
+
+    def forward(self, z: Tensor, sigma: Tensor, conditions: AnimatorConditions) -> Tensor:
+        """Noisy z [B, C, F, H, W] at noise level sigma [B] in 0..1 -> clean x0_hat of the same shape."""
+        return self.denoise(z, sigma, conditions, self.encode_references(conditions))
+
+    def encode_references(self, c: AnimatorConditions) -> list[KeyValue]:
+        """Keys and values of all views for every block; they depend on neither the step nor the frame."""
+        views, grid_h, grid_w = c.references.shape[1], *_grid(c.references, self.params.patch)
+        body, identity = c.keep[:, 0], c.keep[:, 3]
+        x = self.embed_reference(rearrange(_signed(c.references), "b v c h w -> (b v) c h w"))
+        m = self.embed_maps(rearrange(c.reference_maps, "b v c h w -> (b v) c h w"))
+        x = rearrange(x, "(b v) c h w -> b (v h w) c", v=views)
+        m = rearrange(m, "(b v) c h w -> b (v h w) c", v=views)
+        x = _keep(x, identity, self.null["identity"]) + _keep(m, body * identity, self.null["maps"])
+        positions = torch.cat([grid_positions(grid_h, grid_w, REFERENCE_TIME + v, x.device) for v in range(views)])
+        rotation = rotations(positions, self.params.rope_axes)
+        modulation = self.modulation(torch.zeros_like(body)[:, None], x.dtype)[:, 0]
+        cache = []
+        for block in self.blocks:
+            x, key_value = block.encode_reference(x, modulation, rotation)
+            cache.append(key_value)
+        return cache
+
+    def denoise(self, z: Tensor, sigma: Tensor, c: AnimatorConditions, references: list[KeyValue]) -> Tensor:
+        """One evaluation of the network with the references' keys and values given."""
+        frames = z.shape[2]
+        level = sigma[:, None].expand(-1, frames)
+        if c.carried is not None:
+            carried = c.carried.shape[2]
+            z = torch.cat((c.carried, z[:, :, carried:]), 2)
+            level = torch.cat((torch.zeros_like(level[:, :carried]), level[:, carried:]), 1)
+        x, positions = self.target_tokens(z, c)
+        context = self.context(c, frames, x.dtype)
+        modulation = self.modulation(level, x.dtype)
+        radius = self.params.temporal_radius
+        turned = [
+            rotations(positions + positions.new_tensor((float(step), 0, 0)), self.params.rope_axes)
+            for step in range(-radius, radius + 1)
+        ]
+        for block, reference in zip(self.blocks, references, strict=True):
+            x = block(x, modulation, context, turned, reference)
+        patches = x[:, :, : (z.shape[-2] // self.params.patch) * (z.shape[-1] // self.params.patch)]
+        x0_hat = self.head(patches, modulation, z, c)
+        if c.carried is not None:
+            x0_hat = torch.cat((c.carried, x0_hat[:, :, c.carried.shape[2] :]), 2)
+        return x0_hat
+
+    def target_tokens(self, z: Tensor, c: AnimatorConditions) -> tuple[Tensor, Tensor]:
+        """Tokens [B, F, L + 2, dim] of patches and hands, and their positions [B, F, L + 2, 3]."""
+        batch, _, frames = z.shape[:3]
+        grid_h, grid_w = _grid(z, self.params.patch)
+        moved = self.visible_prior(c)
+        signal = torch.cat((z, moved, c.background.expand(-1, -1, frames, -1, -1)), 1)
+        x = self.embed_target(rearrange(signal, "b c f h w -> (b f) c h w"))
+        m = self.embed_maps(rearrange(c.maps, "b c f h w -> (b f) c h w"))
+        x = rearrange(x, "(b f) c h w -> b f (h w) c", f=frames)
+        m = rearrange(m, "(b f) c h w -> b f (h w) c", f=frames)
+        x = x + _keep(m, c.keep[:, 0], self.null["maps"])
+        seen = c.keep[:, 1, None, None] * (c.hands[..., -1] > 0)  # B F 2
+        hands = _keep(self.embed_hand(c.hands), seen, self.null["hands"]) + self.hand_side.to(x)
+        grid = grid_positions(grid_h, grid_w, 0.0, x.device)
+        middle = c.hand_positions.new_tensor((z.shape[-2] / 2, z.shape[-1] / 2))
+        wrist = F.pad((c.hand_positions - middle) / self.params.patch, (1, 0)).float()
+        positions = torch.cat((grid.expand(batch, frames, -1, -1), wrist), 2)
+        return torch.cat((x, hands), 2), positions
+
+    def visible_prior(self, c: AnimatorConditions) -> Tensor:
+        """Moved pixels with coverage [B, C+1, F, H, W]; without body or identity only the background is left."""
+        keep = (c.keep[:, 0] * c.keep[:, 3])[:, None, None, None, None]
+        empty = F.pad(c.background, (0, 0, 0, 0, 0, 0, 0, 1))
+        return c.moved * keep + empty * (1 - keep)
+
+    def context(self, c: AnimatorConditions, frames: int, dtype: torch.dtype) -> Tensor:
+        """Tokens [B, F, M, dim] that every frame reads by cross-attention: its face, the identity, the text."""
+        face = rearrange(self.embed_face(c.face), "b f (m d) -> b f m d", m=self.params.face_tokens)
+        seen = (c.keep[:, 2, None] * (c.face[..., -1] > 0))[..., None]
+        identity = _keep(self.embed_identity(c.identity)[:, None], c.keep[:, 3], self.null["identity"])
+        text = _keep(self.embed_text(c.text), c.keep[:, 4], self.null["text"])
+        shared = repeat(torch.cat((identity, text), 1), "b m d -> b f m d", f=frames)
+        return torch.cat((_keep(face, seen, self.null["face"]), shared), 2).to(dtype)
+
+    def modulation(self, level: Tensor, dtype: torch.dtype) -> Tensor:
+        """Shift, scale and gate values [B, F, 6, dim] for noise levels [B, F]."""
+        half = self.params.dim // 2
+        # Wavelengths from 1/100 of the noise range to ten times the range.
+        frequencies = 628.0 * 1000.0 ** -(torch.arange(half, device=level.device) / half)
+        angles = level[..., None].float() * frequencies
+        return rearrange(
+            self.embed_sigma(torch.cat((angles.cos(), angles.sin()), -1).to(dtype)), "b f (six d) -> b f six d", six=6
+        )
+
+
+class Block(nn.Module):
+    """Self-attention over frames and references, cross-attention to the context, MLP; modulated by the noise level."""
+
+    def __init__(self, p: AnimatorParams, operations: Any, attention: Attention, place: dict[str, Any]) -> None:
+        super().__init__()
+        self.heads, self.attention = p.heads, attention
+        self.norm1 = operations.LayerNorm(p.dim, elementwise_affine=False, **place)
+        self.qkv = operations.Linear(p.dim, 3 * p.dim, **place)
+        self.out = operations.Linear(p.dim, p.dim, **place)
+        self.norm_context = operations.LayerNorm(p.dim, **place)
+        self.query = operations.Linear(p.dim, p.dim, **place)
+        self.key_value = operations.Linear(p.dim, 2 * p.dim, **place)
+        self.out_context = operations.Linear(p.dim, p.dim, **place)
+        self.norm2 = operations.LayerNorm(p.dim, elementwise_affine=False, **place)
+        self.up = operations.Linear(p.dim, p.mlp_ratio * p.dim, **place)
+        self.down = operations.Linear(p.mlp_ratio * p.dim, p.dim, **place)
+        self.table = nn.Parameter(torch.zeros(6, p.dim, **place))
+
+    def forward(
+        self, x: Tensor, modulation: Tensor, context: Tensor, turned: list[Tensor], reference: KeyValue
+    ) -> Tensor:
+        """x [B, F, L, dim]; `turned` are the rotations of every key seen from -radius .. radius frames away."""
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(modulation, 2)
+        q, k, v = self.project(self.norm1(x) * (1 + scale1) + shift1)
+        radius = len(turned) // 2
+        keys = [_neighbour(rotate(k, turn), step) for step, turn in enumerate(turned, -radius)]
+        values = [_neighbour(v, step) for step in range(-radius, radius + 1)]
+        frames = x.shape[1]
+        key = torch.cat((*keys, repeat(reference.key, "b l n d -> b f l n d", f=frames)), 2)
+        value = torch.cat((*values, repeat(reference.value, "b l n d -> b f l n d", f=frames)), 2)
+        x = x + gate1 * self.out(self.attend(rotate(q, turned[radius]), key, value))
+        q = rearrange(self.query(self.norm_context(x)), "b f l (n d) -> b f l n d", n=self.heads)
+        key, value = rearrange(self.key_value(context), "b f m (two n d) -> two b f m n d", two=2, n=self.heads)
+        x = x + self.out_context(self.attend(q, key, value))
+        return x + gate2 * self.down(F.gelu(self.up(self.norm2(x) * (1 + scale2) + shift2)))
+
+    def encode_reference(self, x: Tensor, modulation: Tensor, rotation: Tensor) -> tuple[Tensor, KeyValue]:
+        """Reference tokens [B, L, dim] through this block, and what target tokens will read of them."""
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(modulation, 1)
+        q, k, v = self.project(self.norm1(x) * (1 + scale1) + shift1)
+        k = rotate(k, rotation)
+        x = x + gate1 * self.out(self.attend(rotate(q, rotation), k, v))
+        return x + gate2 * self.down(F.gelu(self.up(self.norm2(x) * (1 + scale2) + shift2))), KeyValue(k, v)
+
+    def modulate(self, modulation: Tensor, axis: int) -> tuple[Tensor, ...]:
+        """The six modulation tensors of this block with an axis for the tokens."""
+        return (modulation + self.table.to(modulation)).unsqueeze(axis).unbind(-2)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Queries, keys and values [3, ..., L, N, D]."""
+        return rearrange(self.qkv(x), "... l (three n d) -> three ... l n d", three=3, n=self.heads)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention over the third last axis; leading axes are batch."""
+        lead = q.shape[:-3]
+        q, k, v = (t.reshape(-1, *t.shape[-3:]).transpose(1, 2) for t in (q, k, v))  # B N L D
+        return rearrange(self.attention(q, k, v), "b n l d -> b l (n d)").unflatten(0, lead)
+
+
+class PixelHead(nn.Module):
+    """Tokens -> pixels: gates between moved pixels, background and own paint, and a small flow for the moved ones."""
+
+    def __init__(self, p: AnimatorParams, operations: Any, place: dict[str, Any]) -> None:
+        super().__init__()
+        self.params = p
+        features = p.pixel_width // 2
+        self.norm = operations.LayerNorm(p.dim, elementwise_affine=False, **place)
+        self.unpatch = operations.Linear(p.dim, features * (p.patch // 2) ** 2, **place)
+        self.coarse1 = operations.Conv2d(features + p.map_channels, p.pixel_width, 3, padding=1, **place)
+        self.coarse2 = operations.Conv2d(p.pixel_width, p.pixel_width, 3, padding=1, **place)
+        self.fine1 = operations.Conv2d(p.pixel_width + 3 * p.channels + 1, p.pixel_width, 3, padding=1, **place)
+        self.fine2 = operations.Conv2d(p.pixel_width, 3 + 2 + p.channels, 3, padding=1, **place)
+
+    def forward(self, x: Tensor, modulation: Tensor, z: Tensor, c: AnimatorConditions) -> Tensor:
+        """Patch tokens x [B, F, L, dim] -> x0_hat [B, C, F, H, W]."""
+        grid_h, grid_w = _grid(z, self.params.patch)
+        shift, scale = modulation[:, :, :1], modulation[:, :, 1:2]
+        x = self.unpatch(self.norm(x) * (1 + scale) + shift)
+        x = rearrange(
+            x, "b f (h w) (c p q) -> (b f) c (h p) (w q)", h=grid_h, w=grid_w, p=self.params.patch // 2, q=self.params.patch // 2
+        )
+        keep = c.keep[:, 0][:, None, None, None, None]
+        x = F.silu(self.coarse1(torch.cat((x, _fold(c.maps * keep)), 1)))
+        x = F.interpolate(F.silu(self.coarse2(x)), scale_factor=2, mode="bilinear", align_corners=False)
+        both = (c.keep[:, 0] * c.keep[:, 3])[:, None, None, None, None]
+        moved, background = _fold(c.moved * both), _fold(c.background.expand_as(z))
+        x = F.silu(self.fine1(torch.cat((x, _fold(z), moved, background), 1)))
+        gates, flow, paint = self.fine2(x).split((3, 2, self.params.channels), 1)
+        colour, coverage = _refine(moved, flow.tanh() * self.params.flow_range * 2).split((self.params.channels, 1), 1)
+        # Start from the prior's own composite: the coverage decides between moved pixels and background.
+        start = torch.cat((coverage * 8 - 4, 4 - coverage * 8, torch.full_like(coverage, -2.0)), 1)
+        g = torch.softmax(gates + start, 1)
+        mixed = g[:, :1] * colour + g[:, 1:2] * background + g[:, 2:] * paint
+        return rearrange(mixed, "(b f) c h w -> b c f h w", f=z.shape[2])
+
+
+def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Animator:
+    """A freshly initialised animator: its first output is the prior's own composite."""
+    devices: list[int] = []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        model = Animator(params, **kwargs)
+        nn.init.zeros_(model.head.fine2.weight)
+        nn.init.zeros_(model.head.fine2.bias)
+        for block in model.blocks:
+            nn.init.zeros_(block.out.weight)
+            nn.init.zeros_(block.out_context.weight)
+            nn.init.zeros_(block.down.weight)
+            nn.init.ones_(block.table[2])
+            nn.init.ones_(block.table[5])
+    return model
+
+
+def _grid(x: Tensor, patch: int) -> tuple[int, int]:
+    return x.shape[-2] // patch, x.shape[-1] // patch
+
+
+def _signed(views: Tensor) -> Tensor:
+    """Views [B, V, C+1, H, W] with the mask in -1..1 like the colours."""
+    return torch.cat((views[:, :, :-1], views[:, :, -1:] * 2 - 1), 2)
+
+
+def _keep(x: Tensor, keep: Tensor, null: Tensor) -> Tensor:
+    """x where keep is 1, the learned null where it is 0; keep has leading axes of x."""
+    keep = keep.reshape(*keep.shape, *(1,) * (x.dim() - keep.dim())).to(x)
+    return x * keep + null.to(x) * (1 - keep)
+
+
+def _neighbour(x: Tensor, step: int) -> Tensor:
+    """x [B, F, ...] seen `step` frames later; the ends repeat."""
+    if step == 0:
+        return x
+    frames = torch.arange(x.shape[1], device=x.device)
+    return x[:, (frames + step).clamp(0, x.shape[1] - 1)]
+
+
+def _fold(x: Tensor) -> Tensor:
+    return rearrange(x, "b c f h w -> (b f) c h w")
+
+
+def _refine(x: Tensor, flow: Tensor) -> Tensor:
+    """Sample x [B, C, H, W] displaced by flow [B, 2, H, W] (x, y in -1..1 units of the picture)."""
+    theta = torch.eye(2, 3, device=x.device, dtype=flow.dtype).expand(len(x), -1, -1)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False) + rearrange(flow, "b c h w -> b h w c")
+    return F.grid_sample(x, grid.to(x.dtype), padding_mode="border", align_corners=False)

@@ -1,0 +1,1 @@
+"""Words for the animator: sorting a wish into slots, describing a motion, writing each engine's prompts."""
