@@ -1,0 +1,143 @@
+"""A motion file gives back exactly what was saved, and refuses with one clear sentence what it cannot read."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from kmc_core.errors import KMCError
+from kmc_core.motion.files import load_metadata, load_motion, save_motion, track_from, track_tensors
+from kmc_core.motion.types import FaceMotion, Motion, Track
+
+
+def random_track(frames: int, seed: int, *, face: bool = True) -> Track:
+    rng = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=rng)
+
+    motion = FaceMotion(draw(frames, 478, 3), draw(frames, 52), draw(frames, 3, 3), draw(frames, 3), draw(frames))
+    return Track(draw(frames, 25, 4), draw(frames, 25, 3), draw(frames, 2, 21, 4), motion if face else None)
+
+
+@pytest.fixture
+def motion() -> Motion:
+    second = Track(hands=random_track(5, 2).hands)
+    return Motion(30000 / 1001, (1280, 720), (random_track(5, 1), second, random_track(5, 3, face=False)))
+
+
+def assert_same(a: Motion, b: Motion) -> None:
+    assert (a.fps, a.size, len(a.tracks)) == (b.fps, b.size, len(b.tracks))
+    for one, two in zip(a.tracks, b.tracks, strict=True):
+        left, right = track_tensors(one, ""), track_tensors(two, "")
+        assert left.keys() == right.keys()
+        for name, tensor in left.items():
+            assert tensor.dtype == right[name].dtype
+            assert torch.equal(tensor.view(torch.uint8), right[name].view(torch.uint8)), name
+
+
+def test_round_trip_is_bit_equal_with_absent_parts_and_several_tracks(motion: Motion, tmp_path: Path) -> None:
+    odd = motion.tracks[0].body
+    assert odd is not None
+    odd[0, 0] = torch.tensor([float("nan"), -0.0, float("inf"), 1e-45])
+    save_motion(motion, tmp_path / "m.safetensors")
+    assert_same(motion, load_motion(tmp_path / "m.safetensors"))
+
+
+@pytest.mark.parametrize("tracks", [(), (Track(),), (Track(body=torch.zeros(0, 25, 4)),)])
+def test_empty_motions_survive(tracks: tuple[Track, ...], tmp_path: Path) -> None:
+    save_motion(Motion(25.0, (8, 6), tracks), tmp_path / "m.safetensors")
+    assert_same(Motion(25.0, (8, 6), tracks), load_motion(tmp_path / "m.safetensors"))
+
+
+def test_half_precision_and_shared_memory_survive(tmp_path: Path) -> None:
+    both = torch.randn(2, 3, 25, 4, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
+    motion = Motion(25.0, (8, 6), (Track(body=both[0]), Track(body=both[1])))
+    save_motion(motion, tmp_path / "m.safetensors")
+    assert_same(motion, load_motion(tmp_path / "m.safetensors"))
+
+
+def test_equal_content_gives_equal_bytes(motion: Motion, tmp_path: Path) -> None:
+    extra = {f"key{index}": str(index) for index in range(12)}
+    for name in ("a", "b", "c"):
+        save_motion(motion, tmp_path / name, extra)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
+
+
+def test_extra_metadata_is_kept_and_our_own_keys_are_readable(motion: Motion, tmp_path: Path) -> None:
+    save_motion(motion, tmp_path / "m", {"author": "Ünal", "licence": "CC0"})
+    assert load_metadata(tmp_path / "m") == {"author": "Ünal", "licence": "CC0"}
+    with safe_open(tmp_path / "m", framework="pt") as file:
+        metadata = file.metadata()
+    assert metadata["kmc_motion_version"] == "1"
+    assert json.loads(metadata["kmc_motion"]) == {"fps": 30000 / 1001, "size": [1280, 720], "tracks": 3}
+
+
+def test_reserved_metadata_is_refused(motion: Motion, tmp_path: Path) -> None:
+    with pytest.raises(KMCError, match="rename kmc_checksum"):
+        save_motion(motion, tmp_path / "m", {"kmc_checksum": "x"})
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, 2000, -1])
+def test_truncated_file_is_refused(motion: Motion, tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "m"
+    save_motion(motion, path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(KMCError, match="is damaged: .*Copy or save it again"):
+        load_motion(path)
+
+
+def test_one_flipped_bit_is_refused(motion: Motion, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    save_motion(motion, path)
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(KMCError, match="does not match its checksum"):
+        load_motion(path)
+
+
+def test_foreign_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello, this is no tensor file at all")
+    with pytest.raises(KMCError, match="is damaged: it is not a whole safetensors file"):
+        load_motion(tmp_path / "text")
+    save_file({"weight": torch.zeros(2)}, tmp_path / "lora")
+    with pytest.raises(KMCError, match="is not a motion file. Choose a file that was saved as a motion"):
+        load_motion(tmp_path / "lora")
+    with pytest.raises(KMCError, match="Cannot read the motion file .*No such file"):
+        load_motion(tmp_path / "missing")
+
+
+def test_newer_file_is_refused(motion: Motion, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    save_motion(motion, path)
+    path.write_bytes(path.read_bytes().replace(b'"kmc_motion_version":"1"', b'"kmc_motion_version":"2"'))
+    with pytest.raises(KMCError, match="has motion format 2; this version reads up to 1. Update the node pack."):
+        load_motion(path)
+
+
+def test_incomplete_face_is_refused() -> None:
+    tensors = track_tensors(random_track(2, 1), "x.")
+    del tensors["x.face.crop"]
+    with pytest.raises(KMCError, match="incomplete: crop missing"):
+        track_from(tensors, "x.")
+
+
+def test_full_disk_leaves_the_old_file_whole(motion: Motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m"
+    save_motion(Motion(25.0, (8, 6), ()), path)
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(KMCError, match="Cannot write .*No space left on device.*no file was changed"):
+        save_motion(motion, path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
