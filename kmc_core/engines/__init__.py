@@ -1,0 +1,1 @@
+"""Motion and subject in the words of each engine."""

@@ -1,0 +1,144 @@
+"""Conditions of the KMC animator from a motion and a subject; the same code in training and in use."""
+
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import KMCError
+from ..model.conditions import KEEP, AnimatorConditions
+from ..model.params import AnimatorParams
+from ..model.prior import Pose, move_person
+from ..motion.draw import limb_maps
+from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
+from ..motion.types import Motion, Track
+from ..subject.types import Subject, View
+
+MIDDLE_KNUCKLE: Final = 9
+DRAWN_AT: Final = 0.5  # maps are drawn at half the signal's resolution
+
+
+def canvas_size(params: AnimatorParams, picture: tuple[int, int]) -> tuple[int, int]:
+    """Width and height, multiples of the patch, of the trained area and the picture's shape (width, height)."""
+    width, height = picture
+    scale = params.size / (width * height) ** 0.5
+    return tuple(max(1, round(side * scale / params.patch)) * params.patch for side in (width, height))  # type: ignore
+
+
+def build_conditions(
+    motion: Motion,
+    subject: Subject,
+    text: Tensor,
+    *,
+    params: AnimatorParams,
+    size: tuple[int, int],
+    track: int = 0,
+) -> AnimatorConditions:
+    """Conditions of one clip, batch 1, for a motion in the pixels of the subject's first view.
+
+    text [1, L, C] is the encoded prompt, size the canvas in signal pixels (width, height).
+    """
+    width, height = size
+    if width % params.patch or height % params.patch:
+        raise KMCError(
+            f"The animator's size must be a multiple of {params.patch}, got {width}x{height}. "
+            f"Use {width // params.patch * params.patch}x{height // params.patch * params.patch}."
+        )
+    if not subject.views:
+        raise KMCError(f"Subject '{subject.name}' has no view. Create it from at least one picture.")
+    if track >= len(motion.tracks) or motion.frames == 0:
+        raise KMCError(f"The motion has {len(motion.tracks)} people and {motion.frames} frames; person {track} is asked.")
+    person = motion.tracks[track]
+    scale = torch.tensor((width / motion.size[0], height / motion.size[1]))
+    target = canvas_pose(person, scale)
+    views = [canvas_view(view, size) for view in subject.views]
+    pictures, masks, poses = zip(*views, strict=True)
+    moved = move_person(pictures[0], masks[0], poses[0], target)
+    hands, wrists = hand_features(target, size)
+    references = torch.stack([torch.cat((p, m)) for p, m in zip(pictures, masks, strict=True)])
+    maps = [_maps(pose, size) for pose in poses]
+    return AnimatorConditions(
+        moved=torch.cat((moved.colour, moved.coverage), 1).transpose(0, 1)[None],
+        background=moved.background[None, :, None],
+        maps=_maps(target, size).transpose(0, 1)[None],
+        hands=hands[None],
+        hand_positions=wrists[None],
+        face=face_features(person)[None],
+        references=references[None],
+        reference_maps=torch.cat(maps)[None],
+        identity=_identity(subject)[None],
+        text=text,
+        keep=torch.ones(1, len(KEEP)),
+    )
+
+
+def canvas_pose(track: Track, scale: Tensor, offset: Tensor | None = None) -> Pose:
+    """A track in canvas pixels: x, y times scale [2] plus offset [2]; absent parts get confidence 0."""
+    frames = track.frames
+    depth = scale.prod().sqrt()
+    shift = torch.zeros(2) if offset is None else offset
+
+    def placed(points: Tensor) -> Tensor:
+        return torch.cat((points[..., :2] * scale + shift, points[..., 2:3] * depth, points[..., 3:]), -1)
+
+    face = track.face
+    return Pose(
+        body=placed(torch.zeros(frames, len(BODY_JOINTS), 4) if track.body is None else track.body.float()),
+        hands=placed(torch.zeros(frames, 2, 21, 4) if track.hands is None else track.hands.float()),
+        landmarks=placed(torch.zeros(frames, FACE_LANDMARKS, 3) if face is None else face.landmarks.float()),
+        face_seen=torch.zeros(frames) if face is None else face.confidence.float(),
+    )
+
+
+def canvas_view(view: View, size: tuple[int, int]) -> tuple[Tensor, Tensor, Pose]:
+    """Picture [3, H, W] in -1..1, mask [1, H, W] and pose of a view fitted into the canvas, the rest grey."""
+    width, height = size
+    scale = min(width / view.image.shape[-1], height / view.image.shape[-2])
+    inner = [max(1, round(side * scale)) for side in view.image.shape[-2:]]
+    # A view of the canvas' own shape fills it, although rounding to patches stretches it by a few percent.
+    if abs(inner[0] - height) < height * 0.1 and abs(inner[1] - width) < width * 0.1:
+        inner = [height, width]
+    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
+    pads = (left, width - inner[1] - left, top, height - inner[0] - top)
+    picture = F.interpolate(view.image[None].float() * 2 - 1, size=inner, mode="bilinear", antialias=True)[0]
+    mask = F.interpolate(view.mask[None].float(), size=inner, mode="bilinear", antialias=True)[0]
+    factor = torch.tensor((inner[1] / view.image.shape[-1], inner[0] / view.image.shape[-2]))
+    pose = canvas_pose(view.pose, factor, torch.tensor((float(left), float(top))))
+    return F.pad(picture, pads).clamp(-1, 1), F.pad(mask, pads).clamp(0, 1), pose
+
+
+def hand_features(pose: Pose, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Features [F, 2, 67] of both hands (joints in the wrist's frame, place, size, confidence) and wrists y, x."""
+    joints, confidence = pose.hands[..., :3], pose.hands[..., 3].mean(-1, keepdim=True)
+    wrist = joints[..., :1, :]
+    length = (joints[..., MIDDLE_KNUCKLE, :2] - wrist[..., 0, :2]).norm(dim=-1, keepdim=True).clamp(min=1.0)
+    shape = ((joints - wrist) / length[..., None]).clamp(-4, 4).flatten(-2)
+    place = wrist[..., 0, :2] / torch.tensor(size) * 2 - 1
+    features = torch.cat((shape, place, length / size[1] * 10, confidence), -1)
+    return features * (confidence > 0), wrist[..., 0, :2].flip(-1)
+
+
+def face_features(track: Track) -> Tensor:
+    """Features [F, 59] of the face: expression, two columns of its rotation, confidence; zeros where unseen."""
+    if track.face is None:
+        return torch.zeros(track.frames, len(EXPRESSIONS) + 7)
+    face = track.face
+    features = torch.cat((face.expression, face.rotation[..., :2].flatten(1), face.confidence[:, None]), -1).float()
+    return features * (face.confidence[:, None] > 0)
+
+
+def _maps(pose: Pose, size: tuple[int, int]) -> Tensor:
+    width, height = size
+    landmarks = pose.landmarks if bool((pose.face_seen > 0).any()) else None
+    if landmarks is not None:
+        landmarks = torch.where((pose.face_seen > 0)[:, None, None], landmarks, torch.nan)
+    return limb_maps(
+        pose.body, pose.hands, landmarks, size=(int(height * DRAWN_AT), int(width * DRAWN_AT)), scale=DRAWN_AT
+    )
+
+
+def _identity(subject: Subject) -> Tensor:
+    """Mean face embedding [128] of the views that show a face; zeros without one."""
+    seen = [view.embedding for view in subject.views if view.embedding is not None]
+    return torch.stack(seen).float().mean(0) if seen else torch.zeros(128)
