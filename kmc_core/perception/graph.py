@@ -87,10 +87,14 @@ class GraphNet(nn.Module):
         super().__init__()
         self.ops, self.outputs, self.feature_values = graph["ops"], graph["outputs"], graph["features"]
         self.signed_input = graph["signed_input"]
-        self.weights = nn.ParameterDict({k: nn.Parameter(torch.empty(shape)) for k, shape in graph["weights"].items()})
+        self.weights = nn.ParameterDict(
+            {k: nn.Parameter(torch.empty(shape)) for k, shape in graph["weights"].items()}
+        )
         unknown = sorted({op["op"] for op in self.ops} - set(OPS))
         if unknown:
-            raise KMCError(f"A net's graph uses operations {unknown} that this version does not know; update the pack.")
+            raise KMCError(
+                f"A net's graph uses operations {unknown} that this version does not know; update the pack."
+            )
         self.last_reader = {name: i for i, op in enumerate(self.ops) for name in op["in"]}
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

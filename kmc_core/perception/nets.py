@@ -50,7 +50,9 @@ class Net:
     weights frozen. Device and dtype are those the module has at the time of the call.
     """
 
-    def __init__(self, name: str, input_shape: tuple[int, ...], module: nn.Module | None, runner: ImageRunner | None):
+    def __init__(
+        self, name: str, input_shape: tuple[int, ...], module: nn.Module | None, runner: ImageRunner | None
+    ):
         self.name, self.input_shape, self.module, self._runner = name, input_shape, module, runner
 
     def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -95,7 +97,9 @@ def load_net(
     require_backend(backend)
     file = read_net_file(name, Path(weights_dir))
     if backend != "torch":
-        runner = load_runner(backend, Path(weights_dir), name, signed=bool(file.graph and file.graph["signed_input"]))
+        runner = load_runner(
+            backend, Path(weights_dir), name, signed=bool(file.graph and file.graph["signed_input"])
+        )
         return Net(name, file.input_shape, None, runner)
     module = build_module(file)
     module.load_state_dict(file.tensors, strict=True)
@@ -133,15 +137,28 @@ def read_net_file(name: NetName, weights_dir: Path) -> NetFile:
         raise KMCError(f"The weights file {path} is damaged ({error}); {GET_WEIGHTS}.") from error
     _check_metadata(path, name, metadata)
     if content_digest(metadata["kmc_graph"], tensors) != metadata.get("kmc_content_sha256"):
-        raise KMCError(f"The weights file {path} was changed after it was made (wrong checksum); {GET_WEIGHTS}.")
+        raise KMCError(
+            f"The weights file {path} was changed after it was made (wrong checksum); {GET_WEIGHTS}."
+        )
     graph = json.loads(metadata["kmc_graph"])
-    return NetFile(name, _input_shape(name, graph), graph, tensors)
+    return NetFile(name, _input_shape(name, graph), graph, _dequantised(tensors))
+
+
+def _dequantised(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights that the source keeps in 8 bits lie beside their `_scale` and `_offset` [O,1,1,1]: put them together."""
+    result = {key: value for key, value in tensors.items() if not key.endswith(("_scale", "_offset"))}
+    for key, value in result.items():
+        if value.dtype == torch.uint8:
+            result[key] = value * tensors[f"{key}_scale"] + tensors[f"{key}_offset"]
+    return result
 
 
 def _check_metadata(path: Path, name: str, metadata: dict[str, str]) -> None:
     version, net = metadata.get("kmc_net_version"), metadata.get("kmc_net")
     if version != FILE_VERSION:
-        raise KMCError(f"The weights file {path} has version {version}, expected {FILE_VERSION}; {GET_WEIGHTS}.")
+        raise KMCError(
+            f"The weights file {path} has version {version}, expected {FILE_VERSION}; {GET_WEIGHTS}."
+        )
     if net != name or "kmc_graph" not in metadata:
         raise KMCError(f"The weights file {path} holds the net {net}, expected {name}; {GET_WEIGHTS}.")
 
