@@ -1,0 +1,1 @@
+"""How good an animation is, in numbers."""

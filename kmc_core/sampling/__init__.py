@@ -1,0 +1,1 @@
+"""From noise to a clip: noise schedule and solver of the flow."""

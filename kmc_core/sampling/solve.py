@@ -1,0 +1,42 @@
+"""Euler solver of the rectified flow for a network that predicts the clean signal."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..model.conditions import KEEP, AnimatorConditions
+from ..model.transformer import Animator
+
+
+def linear_sigmas(steps: int) -> Tensor:
+    """Noise levels [steps + 1] from 1 to 0, evenly spaced."""
+    return torch.linspace(1, 0, steps + 1)
+
+
+def sample(
+    animator: Animator,
+    conditions: AnimatorConditions,
+    *,
+    steps: int,
+    rng: torch.Generator,
+    guidance: float = 1.0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Tensor:
+    """Clean clip [B, C, F, H, W] from noise. guidance 1 evaluates the network once a step, else once more without
+    any condition (classifier-free guidance, 2207.12598)."""
+    batch, channels, frames, height, width = conditions.moved[:, :-1].shape
+    z = torch.randn((batch, channels, frames, height, width), generator=rng).to(conditions.moved)
+    references = animator.encode_references(conditions)
+    null = conditions.drop(*KEEP)
+    null_references = animator.encode_references(null) if guidance != 1 else references
+    sigmas = linear_sigmas(steps).to(z)
+    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        level = sigma.expand(batch)
+        x0_hat = animator.denoise(z, level, conditions, references)
+        if guidance != 1:
+            x0_null = animator.denoise(z, level, null, null_references)
+            x0_hat = x0_null + guidance * (x0_hat - x0_null)
+        z = x0_hat + (z - x0_hat) * (following / sigma)
+        progress(step + 1, steps)
+    return z

@@ -1,0 +1,56 @@
+"""One TOML file per run. Unknown or missing keys are refused."""
+
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ..errors import KMCError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that a run depends on beside the code."""
+
+    name: str
+    data: str  # folder of truth shards of the training split
+    out: str  # folder for checkpoints, logs and sample sheets
+    steps: int
+    batch: int  # clips a step
+    frames: int = 1  # consecutive frames of a clip
+    views: int = 3  # most reference views of a step; every step draws 1..views
+    rate: float = 4e-4
+    warmup: int = 100
+    decay_from: float = 0.5  # share of the run after which the rate falls linearly to zero
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    ema: float = 0.998
+    drop: float = 0.1  # chance of dropping each condition of a clip
+    feature_weight: float = 0.0  # distance in the pose net's features
+    feature_clips: int = 4  # clips of the batch that the feature distance is measured on
+    save_every: int = 200
+    seed: int = 0
+    start: str = ""  # animator to start from; empty starts afresh
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a run's TOML; KMCError names the wrong key."""
+    if not path.is_file():
+        raise KMCError(f"Training config {path} not found. The bundled ones are in configs/.")
+    with path.open("rb") as file:
+        try:
+            values: dict[str, Any] = tomllib.load(file)
+        except tomllib.TOMLDecodeError as error:
+            raise KMCError(f"{path} is not valid TOML: {error}.") from error
+    known = {f.name for f in fields(TrainConfig)}
+    if unknown := sorted(values.keys() - known):
+        raise KMCError(f"{path} has unknown keys {unknown}; known are {sorted(known)}.")
+    try:
+        return TrainConfig(**values)
+    except TypeError as error:
+        raise KMCError(f"{path} is incomplete: {error}.") from error

@@ -1,0 +1,91 @@
+"""The training loop: owns the optimizer, the files and the clock; knows nothing of how a loss is made."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import KMCError
+from ..model.checkpoint import save_animator
+from ..model.params import AnimatorParams
+from .config import TrainConfig
+from .objectives import Batch
+from .state import TrainState, load_state, save_state
+
+Objective = Callable[[nn.ModuleDict, Batch, torch.Generator], tuple[Tensor, dict[str, float]]]
+Draw = Callable[[torch.Generator], Batch]
+
+
+def start_state(model: nn.ModuleDict, config: TrainConfig) -> TrainState:
+    """A run at step 0."""
+    optimizer = torch.optim.AdamW(
+        model.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
+    )
+    average = {name: value.clone() for name, value in model.state_dict().items()}
+    return TrainState(model, average, optimizer, torch.Generator().manual_seed(config.seed))
+
+
+def train(
+    state: TrainState,
+    config: TrainConfig,
+    params: AnimatorParams,
+    draw: Draw,
+    objective: Objective,
+    *,
+    minutes: float = math.inf,
+) -> None:
+    """Train until config.steps or for some minutes, resuming from config.out when it holds a checkpoint.
+
+    Writes out/last.safetensors (everything), out/animator.safetensors (the averaged weights, fp16) and
+    out/metrics.jsonl. A loss that is not a number stops the run; the last checkpoint stays.
+    """
+    out = Path(config.out)
+    last = out / "last.safetensors"
+    if last.is_file():
+        load_state(state, last)
+        print(f"resumed {last} at step {state.step}", flush=True)
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with (out / "metrics.jsonl").open("a") as metrics:
+        while state.step < config.steps and time.monotonic() - began < minutes * 60:
+            logs = train_step(state, config, draw, objective)
+            metrics.write(json.dumps({"step": state.step, "seconds": round(time.monotonic() - began, 1)} | logs) + "\n")
+            if state.step % 20 == 0:
+                metrics.flush()
+            if state.step % config.save_every == 0:
+                save(state, out, params, config)
+    save(state, out, params, config)
+
+
+def train_step(state: TrainState, config: TrainConfig, draw: Draw, objective: Objective) -> dict[str, float]:
+    """One optimizer step; KMCError on a loss that is not a number."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = config.rate * rate_factor(state.step, config)
+    batch = draw(state.rng)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, logs = objective(state.model, batch, state.rng)
+    if not math.isfinite(logs["loss"]):
+        raise KMCError(f"The loss became {logs['loss']} at step {state.step}. Lower `rate` and start from the last checkpoint.")
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
+    state.optimizer.step()
+    state.step += 1
+    state.update_average(config.ema)
+    return logs | {"norm": float(norm)}
+
+
+def rate_factor(step: int, config: TrainConfig) -> float:
+    """Share of the learning rate: linear warm-up, flat, linear to zero."""
+    left = (config.steps - step) / max(1.0, config.steps * (1 - config.decay_from))
+    return max(0.0, min(1.0, (step + 1) / config.warmup, left))
+
+
+def save(state: TrainState, out: Path, params: AnimatorParams, config: TrainConfig) -> None:
+    """Checkpoint and the animator as it would be used."""
+    save_state(state, out / "last.safetensors")
+    save_animator(out / "animator.safetensors", params, state.average, {"run": config.name, "step": str(state.step)})
