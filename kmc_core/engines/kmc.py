@@ -1,5 +1,8 @@
 """Conditions of the KMC animator from a motion and a subject; the same code in training and in use."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import torch
@@ -12,7 +15,9 @@ from ..model.params import AnimatorParams
 from ..model.prior import Pose, move_person
 from ..motion.draw import limb_maps
 from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
+from ..motion.part import part_of
 from ..motion.types import Motion, Track
+from ..subject.identity import Identity
 from ..subject.types import Subject, View
 
 MIDDLE_KNUCKLE: Final = 9
@@ -24,6 +29,34 @@ def canvas_size(params: AnimatorParams, picture: tuple[int, int]) -> tuple[int, 
     width, height = picture
     scale = params.size / (width * height) ** 0.5
     return tuple(max(1, round(side * scale / params.patch)) * params.patch for side in (width, height))  # type: ignore
+
+
+def animate_conditions(
+    motion: Motion,
+    identity: Identity,
+    *,
+    params: AnimatorParams,
+    size: tuple[int, int] = (0, 0),
+    start: int = 0,
+    length: int = 0,
+    strengths: Mapping[str, float] = MappingProxyType({}),
+    track: int = 0,
+) -> tuple[AnimatorConditions, tuple[int, int]]:
+    """Conditions and canvas (width, height) for a part of a motion; the text is left empty, the host supplies it.
+
+    size 0 takes that side from the subject's main picture; strengths 0..1 by the names of KEEP.
+    """
+    subject = identity.subject
+    if not subject.views:
+        raise KMCError(f"Subject '{subject.name}' has no view. Create it from at least one picture.")
+    height, width = subject.views[0].image.shape[-2:]
+    fitted = canvas_size(params, (width, height))
+    canvas = (size[0] or fitted[0], size[1] or fitted[1])
+    text = torch.zeros(1, params.text.length, params.text.dim)
+    told = build_conditions(part_of(motion, start, length), subject, text, params=params, size=canvas, track=track)
+    values = {"identity": identity.strength, **strengths}
+    keep = told.keep * torch.tensor([values.get(name, 1.0) for name in KEEP])
+    return replace(told, keep=keep), canvas
 
 
 def build_conditions(
@@ -130,11 +163,13 @@ def face_features(track: Track) -> Tensor:
 
 def _maps(pose: Pose, size: tuple[int, int]) -> Tensor:
     width, height = size
-    landmarks = pose.landmarks if bool((pose.face_seen > 0).any()) else None
-    if landmarks is not None:
-        landmarks = torch.where((pose.face_seen > 0)[:, None, None], landmarks, torch.nan)
     return limb_maps(
-        pose.body, pose.hands, landmarks, size=(int(height * DRAWN_AT), int(width * DRAWN_AT)), scale=DRAWN_AT
+        pose.body,
+        pose.hands,
+        pose.landmarks,
+        size=(int(height * DRAWN_AT), int(width * DRAWN_AT)),
+        scale=DRAWN_AT,
+        face_confidence=pose.face_seen,
     )
 
 

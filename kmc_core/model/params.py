@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ..motion.draw import LIMB_CHANNELS
 from ..motion.skeleton import EXPRESSIONS
 
 
@@ -27,7 +28,7 @@ class AnimatorParams:
     depth: int = 8
     heads: int = 4
     mlp_ratio: int = 4
-    map_channels: int = 20  # motion.draw.LIMB_CHANNELS; maps are drawn at half the signal's resolution
+    map_channels: int = len(LIMB_CHANNELS)  # maps are drawn at half the signal's resolution
     face_features: int = len(EXPRESSIONS) + 6 + 1  # expression, two columns of the rotation, confidence
     face_tokens: int = 4
     hand_features: int = 21 * 3 + 2 + 1 + 1  # joints in the wrist's frame, wrist position, hand size, confidence

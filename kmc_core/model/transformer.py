@@ -102,7 +102,7 @@ class Animator(nn.Module):
         x, positions = self.target_tokens(z, c)
         context = self.context(c, frames, x.dtype)
         modulation = self.modulation(level, x.dtype)
-        radius = self.params.temporal_radius
+        radius = min(self.params.temporal_radius, frames - 1)
         turned = [
             rotations(positions + positions.new_tensor((float(step), 0, 0)), self.params.rope_axes)
             for step in range(-radius, radius + 1)

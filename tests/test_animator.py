@@ -1,0 +1,153 @@
+"""What the animator promises, at tiny size."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny import PARAMS, frames_of, tiny_animator, tiny_conditions, tiny_noise
+
+from kmc_core.errors import KMCError
+from kmc_core.model.checkpoint import load_animator_file, save_animator
+from kmc_core.model.conditions import KEEP, AnimatorConditions, batched
+from kmc_core.model.text import TextEncoder
+from kmc_core.model.transformer import build_animator
+from kmc_core.sampling.solve import sample
+
+HALF = torch.tensor([0.5])
+
+
+@torch.no_grad()
+def test_untrained_animator_returns_the_moved_pixels_where_they_cover():
+    conditions = tiny_conditions()
+    colour = conditions.moved[:, :3]
+    conditions = replace(conditions, moved=torch.cat((colour, torch.ones_like(colour[:, :1])), 1))
+    x0_hat = build_animator(PARAMS)(tiny_noise(), HALF, conditions)
+    assert (x0_hat - colour).abs().mean() < 0.05
+
+
+@torch.no_grad()
+def test_references_are_encoded_once_for_all_steps():
+    model, conditions = tiny_animator(), tiny_conditions()
+    cached = model.encode_references(conditions)
+    for sigma in (0.1, 0.9):
+        level = torch.tensor([sigma])
+        assert torch.equal(
+            model(tiny_noise(), level, conditions), model.denoise(tiny_noise(), level, conditions, cached)
+        )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", [f.name for f in fields(AnimatorConditions) if f.name not in ("keep", "carried")])
+def test_every_condition_changes_the_result(name: str):
+    model, conditions = tiny_animator(), tiny_conditions()
+    changed = replace(conditions, **{name: getattr(tiny_conditions(seed=5), name)})
+    difference = model(tiny_noise(), HALF, conditions) - model(tiny_noise(), HALF, changed)
+    assert difference.abs().max() > 1e-4
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("dropped", "named"),
+    [
+        ("hands", ("hands",)),
+        ("face", ("face",)),
+        ("text", ("text",)),
+        ("identity", ("references", "reference_maps", "identity", "moved")),
+        ("body", ("maps", "reference_maps", "moved")),
+    ],
+)
+def test_a_dropped_condition_has_no_influence(dropped: str, named: tuple[str, ...]):
+    model, conditions = tiny_animator(), tiny_conditions().drop(dropped)
+    other = tiny_conditions(seed=5)
+    changed = replace(conditions, **{name: getattr(other, name) for name in named})
+    assert torch.equal(model(tiny_noise(), HALF, conditions), model(tiny_noise(), HALF, changed))
+
+
+@torch.no_grad()
+def test_a_frame_depends_only_on_frames_within_reach():
+    model, conditions = tiny_animator(), tiny_conditions(frames=9)
+    z = tiny_noise(frames=9)
+    reach = PARAMS.depth * PARAMS.temporal_radius
+    whole = model(z, HALF, conditions)
+    start = model(z[:, :, : reach + 2], HALF, frames_of(conditions, slice(0, reach + 2)))
+    torch.testing.assert_close(whole[:, :, :2], start[:, :, :2], atol=1e-5, rtol=1e-5)
+    assert (whole[:, :, 2] - start[:, :, 2]).abs().max() > 1e-6
+
+
+@torch.no_grad()
+def test_carried_frames_are_kept_and_seen_by_their_neighbours():
+    model, conditions = tiny_animator(), tiny_conditions()
+    carried = tiny_noise(seed=7)[:, :, :1]
+    x0_hat = model(tiny_noise(), HALF, replace(conditions, carried=carried))
+    assert torch.equal(x0_hat[:, :, :1], carried)
+    assert not torch.equal(x0_hat[:, :, 1:], model(tiny_noise(), HALF, conditions)[:, :, 1:])
+
+
+@torch.no_grad()
+def test_a_batch_equals_its_clips_one_by_one():
+    model = tiny_animator()
+    clips = [tiny_conditions(seed=k) for k in range(2)]
+    sigma = torch.tensor([0.3, 0.8])
+    together = model(tiny_noise(2), sigma, batched(clips))
+    for k, clip in enumerate(clips):
+        alone = model(tiny_noise(2)[k : k + 1], sigma[k : k + 1], clip)
+        torch.testing.assert_close(together[k : k + 1], alone, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_sampling_is_repeatable_and_guidance_of_one_is_no_guidance():
+    model, conditions = tiny_animator(), tiny_conditions()
+
+    def run(guidance: float) -> torch.Tensor:
+        return sample(model, conditions, steps=2, rng=torch.Generator().manual_seed(3), guidance=guidance)
+
+    assert torch.equal(run(1.0), run(1.0))
+    assert not torch.allclose(run(1.0), run(3.0))
+
+
+@torch.no_grad()
+def test_words_have_the_same_ids_everywhere_and_padding_is_silent():
+    encoder = TextEncoder(PARAMS.text)
+    tokens = encoder.tokenize("A red shirt")
+    assert tokens.tolist() == [19, 58, 23, 0, 0, 0, 0, 0]
+    encoded = encoder(tokens[None])
+    assert encoded[0, 3:].abs().max() == 0
+    assert encoder(encoder.tokenize("")[None]).isfinite().all()
+
+
+def test_checkpoint_round_trip(tmp_path: Path):
+    state = {f"animator.{k}": v for k, v in tiny_animator().state_dict().items()}
+    save_animator(tmp_path / "tiny.safetensors", PARAMS, state, {"run": "test"})
+    params, loaded = load_animator_file(tmp_path / "tiny.safetensors")
+    assert params == PARAMS
+    assert all(torch.equal(loaded[k], v.half()) for k, v in state.items())
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"kind": "lora"}, "is not a KMC animator: expected kind 'kmc_animator' in its metadata, got 'lora'"),
+        ({"kind": "kmc_animator", "version": "9"}, "has format version 9, expected 1. Update KMC Motion Control."),
+    ],
+)
+def test_foreign_or_newer_weights_are_refused(tmp_path: Path, metadata: dict[str, str], message: str):
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", metadata | {"params": json.dumps({})})
+    with pytest.raises(KMCError, match=message.replace("(", r"\(")):
+        load_animator_file(tmp_path / "x.safetensors")
+
+
+def test_missing_and_truncated_weights_are_told(tmp_path: Path):
+    with pytest.raises(KMCError, match="Animator weights not found: none.safetensors"):
+        load_animator_file(tmp_path / "none.safetensors")
+    save_animator(tmp_path / "cut.safetensors", PARAMS, {"a": torch.zeros(64)}, {})
+    whole = (tmp_path / "cut.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[:-20])
+    with pytest.raises(KMCError, match="cut.safetensors is damaged"):
+        load_animator_file(tmp_path / "cut.safetensors")
+
+
+def test_keep_has_a_column_for_every_condition_that_can_be_dropped():
+    assert tiny_conditions().drop("face").keep[0].tolist() == [float(name != "face") for name in KEEP]
