@@ -17,42 +17,43 @@ def crop(frames: Tensor, rois: Tensor, size: int) -> Tensor:
     Only the pixels under a roi are touched: they are averaged down to the crop's resolution first (so that a small
     crop of a large region does not alias), then read bilinearly in the crop's orientation. Outside is black.
     """
-    patches = [_patch(frame, roi, size) for frame, roi in zip(frames, rois.tolist(), strict=True)]
-    if not patches:
+    if not len(rois):
         return torch.zeros(0, 3, size, size, device=frames.device)
-    return torch.cat([F.grid_sample(pixels, grid, align_corners=False) for pixels, grid in patches]) / 255
+    return torch.cat([_cut(frame, *roi, size) for frame, roi in zip(frames, rois.tolist(), strict=True)])
 
 
-def _patch(frame: Tensor, roi: list[float], size: int) -> tuple[Tensor, Tensor]:
-    """The pixels that one roi needs, no finer than needed [1, 3, h, w], and where to read them [1, size, size, 2]."""
-    x, y, side, angle = roi
+def _cut(frame: Tensor, x: float, y: float, side: float, angle: float, size: int) -> Tensor:
+    """One roi of one frame: [1, 3, size, size] float 0..1."""
     height, width = frame.shape[-2:]
     reach = side / 2 * (abs(math.cos(angle)) + abs(math.sin(angle))) + 2 * max(1.0, side / size)
     left, right = _span(x, reach, width)
     top, bottom = _span(y, reach, height)
-    pixels = frame[None, :, top:bottom, left:right]
-    shrink = min(1.0, size / side)
-    h, w = (max(1, round(length * shrink)) for length in (bottom - top, right - left))
-    if shrink < 1 and pixels.is_cuda:
-        pixels = pixels.float()  # the antialiased uint8 kernel exists on the CPU alone
-    if shrink < 1:
-        pixels = F.interpolate(pixels, (h, w), mode="bilinear", antialias=True, align_corners=False)
-    points = from_crop(_pixel_centres(size, frame.device), torch.tensor(roi, device=frame.device), size)
-    corner = points.new_tensor([left, top])
-    extent = points.new_tensor([right - left, bottom - top])
-    return pixels.float(), ((points - corner) * 2 / extent - 1)[None]
+    pixels = _shrunk(frame[None, :, top:bottom, left:right], min(1.0, size / side))
+    # grid_sample wants -1..1 over the region: both axes are affine in the crop's own -1..1 steps u (right), v (down)
+    steps = (torch.arange(size, device=frame.device) + 0.5) * (2 / size) - 1
+    u, v = steps[None, :], steps[:, None]
+    across, down = side / (right - left), side / (bottom - top)
+    grid_x = (x - left) * 2 / (right - left) - 1 + across * (math.cos(angle) * u - math.sin(angle) * v)
+    grid_y = (y - top) * 2 / (bottom - top) - 1 + down * (math.sin(angle) * u + math.cos(angle) * v)
+    return F.grid_sample(pixels, torch.stack([grid_x, grid_y], dim=-1)[None], align_corners=False) / 255
+
+
+def _shrunk(pixels: Tensor, scale: float) -> Tensor:
+    """uint8 [1, 3, h, w] -> float, averaged down when `scale` is below 1."""
+    if scale == 1:
+        return pixels.float()
+    size = [max(1, round(length * scale)) for length in pixels.shape[-2:]]
+    if pixels.is_cuda:  # the antialiased uint8 kernel exists on the CPU alone, and is fast in this layout alone
+        pixels = pixels.float()
+    else:
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+    return F.interpolate(pixels, size, mode="bilinear", antialias=True, align_corners=False).float()
 
 
 def _span(centre: float, reach: float, length: int) -> tuple[int, int]:
     """First and one past the last pixel that a roi touches on one axis; at least one pixel even far outside."""
     low = min(max(math.floor(centre - reach), 0), length - 1)
     return low, max(min(math.ceil(centre + reach), length), low + 1)
-
-
-def _pixel_centres(size: int, device: torch.device) -> Tensor:
-    """[size, size, 2] x, y of every pixel of a crop."""
-    steps = torch.arange(size, device=device, dtype=torch.float32) + 0.5
-    return torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1)
 
 
 def from_crop(points: Tensor, rois: Tensor, size: int) -> Tensor:

@@ -1,8 +1,15 @@
 """From a clip to a Motion: body, face and hands of one person, streamed in chunks of frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
-from ..motion.types import Motion
+import torch
+from torch import Tensor
+
+from ..errors import KMCError
+from ..motion.types import Motion, Track
+from .body import BodyTracker
 from .clips import Clip, TensorClip, VideoFile
 from .person import PictureLook, face_embedding, look_at_picture, person_mask
 from .suite import Perception
@@ -11,6 +18,9 @@ __all__ = [
     "Clip", "Perception", "PictureLook", "TensorClip", "VideoFile", "encode_body", "encode_face", "encode_hands",
     "face_embedding", "look_at_picture", "person_mask",
 ]  # fmt: skip
+
+CHUNK_FRAMES = 32
+CHUNK_BYTES = 64 << 20  # of decoded pixels: what the extraction of any clip needs beyond its result
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 Check = Callable[[], None]  # raises to cancel
@@ -37,7 +47,13 @@ def encode_body(
     The largest person at the start is followed; where nobody is seen the confidence is 0. KMCError when the clip
     has no frames, nobody is ever seen, or `motion` was made from a clip of another length or size.
     """
-    raise NotImplementedError
+    tracker = BodyTracker(nets, clip.fps)
+    parts = [tracker(frames) for frames, _ in _stream(clip, motion, progress, check)]
+    body, world = (torch.cat(values) for values in zip(*parts, strict=True))
+    if not body[..., 3].any():
+        raise KMCError("No person was found in any frame; use a clip that shows one person at least from the chest up, "
+                       "upright and well lit.")  # fmt: skip
+    return _with_parts(clip, motion, body=body, world=world)
 
 
 def encode_face(
@@ -70,3 +86,37 @@ def encode_hands(
     confidence 0; without a body the two largest hands are followed and a clip without one raises KMCError.
     """
     raise NotImplementedError
+
+
+def _stream(
+    clip: Clip, motion: Motion | None, progress: Progress, check: Check
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Chunks of frames, each with the body [n, 25, 4] that `motion` knows there. KMCError when they do not fit."""
+    width, height = clip.size
+    if motion is not None and motion.size != clip.size:
+        raise KMCError(f"The motion was made from a clip of {motion.size[0]}x{motion.size[1]} pixels, this clip has "
+                       f"{width}x{height}; encode all parts from the same clip.")  # fmt: skip
+    body = motion.tracks[0].body if motion is not None and motion.tracks else None
+    chunk = max(1, min(CHUNK_FRAMES, CHUNK_BYTES // (3 * width * height)))
+    done = 0
+    with torch.inference_mode():
+        for frames in clip.chunks(chunk):
+            check()
+            yield frames, None if body is None else body[done : done + len(frames)]
+            done += len(frames)
+            progress(done, max(done, clip.frames or 0))
+    check()
+    if not done:
+        raise KMCError("The clip has no frames; give a clip with at least one.")
+    if motion is not None and motion.tracks and motion.frames != done:
+        raise KMCError(f"The motion has {motion.frames} frames, this clip has {done}; encode all parts from the same "
+                       "clip.")  # fmt: skip
+
+
+def _with_parts(clip: Clip, motion: Motion | None, **parts: Any) -> Motion:
+    """`motion`, or a new one, with `parts` in its first track."""
+    tracks = motion.tracks if motion is not None and motion.tracks else (Track(),)
+    first = replace(tracks[0], **parts)
+    if motion is None:
+        return Motion(fps=clip.fps, size=clip.size, tracks=(first,))
+    return replace(motion, tracks=(first, *tracks[1:]))

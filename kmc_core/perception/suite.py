@@ -1,19 +1,19 @@
 """The nine nets that extraction looks with, loaded together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
 
 import torch
+from torch import Tensor, nn
 
-from .nets import Net, load_net
+from .nets import Backend, Net, load_net
 
-Backend = Literal["torch", "onnxruntime", "ai-edge-litert"]
+NET_BATCH = 8  # more pictures at once leave the processor's cache without being faster
 
 
 @dataclass(frozen=True)
 class Perception:
-    """All perception nets on one device. Each takes [B, 3, H, W] RGB 0..1 and gives float32 tensors."""
+    """All perception nets. Each takes [B, 3, H, W] RGB 0..1 and gives float32 tensors, see `nets.Net`."""
 
     pose_detector: Net
     pose_landmarks: Net
@@ -24,7 +24,6 @@ class Perception:
     face_expressions: Net
     person_mask: Net
     face_identity: Net
-    device: torch.device
 
     @classmethod
     def load(
@@ -35,8 +34,18 @@ class Perception:
         dtype: torch.dtype = torch.float32,
         backend: Backend = "torch",
     ) -> "Perception":
-        """Load every net from `weights_dir/perception`. KMCError when a file is missing or damaged."""
-        names = [name for name in cls.__dataclass_fields__ if name != "device"]
-        place = torch.device(device)
-        nets = {name: load_net(name, weights_dir, device=place, dtype=dtype, backend=backend) for name in names}
-        return cls(**nets, device=place)
+        """Load every net from the folder that holds the files (`weights/perception`). KMCError as `load_net`."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{n: load_net(n, weights_dir, device=device, dtype=dtype, backend=backend) for n in names})
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """The torch modules, for a memory manager that moves them."""
+        nets: list[Net] = [getattr(self, field.name) for field in fields(self)]
+        return [net.module for net in nets if net.module is not None]
+
+
+def run(net: Net, images: Tensor) -> tuple[Tensor, ...]:
+    """`net` on any number (at least one) of images [B, 3, H, W], a few at a time; results on the CPU."""
+    parts = [net(batch) for batch in images.split(NET_BATCH)]
+    return tuple(torch.cat(values).cpu() for values in zip(*parts, strict=True))
