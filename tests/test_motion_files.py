@@ -20,7 +20,9 @@ def random_track(frames: int, seed: int, *, face: bool = True) -> Track:
     def draw(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=rng)
 
-    motion = FaceMotion(draw(frames, 478, 3), draw(frames, 52), draw(frames, 3, 3), draw(frames, 3), draw(frames))
+    motion = FaceMotion(
+        draw(frames, 478, 3), draw(frames, 52), draw(frames, 3, 3), draw(frames, 3), draw(frames)
+    )
     return Track(draw(frames, 25, 4), draw(frames, 25, 3), draw(frames, 2, 21, 4), motion if face else None)
 
 
@@ -117,7 +119,9 @@ def test_newer_file_is_refused(motion: Motion, tmp_path: Path) -> None:
     path = tmp_path / "m"
     save_motion(motion, path)
     path.write_bytes(path.read_bytes().replace(b'"kmc_motion_version":"1"', b'"kmc_motion_version":"2"'))
-    with pytest.raises(KMCError, match="has motion format 2; this version reads up to 1. Update the node pack."):
+    with pytest.raises(
+        KMCError, match="has motion format 2; this version reads up to 1. Update the node pack."
+    ):
         load_motion(path)
 
 
@@ -128,7 +132,9 @@ def test_incomplete_face_is_refused() -> None:
         track_from(tensors, "x.")
 
 
-def test_full_disk_leaves_the_old_file_whole(motion: Motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_the_old_file_whole(
+    motion: Motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "m"
     save_motion(Motion(25.0, (8, 6), ()), path)
     before = path.read_bytes()

@@ -34,7 +34,9 @@ def torso_length(body: Tensor) -> Tensor:
     """[..., 25, 4] -> [...] neck to pelvis, or what shoulders, else head, say about it; 0 where nothing is seen."""
     spine, spine_seen = distance(body, JOINT["neck"], JOINT["pelvis"])
     shoulders, shoulders_seen = distance(body, JOINT["r_shoulder"], JOINT["l_shoulder"])
-    trunk = torch.maximum(spine * (spine_seen >= SEEN), TORSO_PER_SHOULDERS * shoulders * (shoulders_seen >= SEEN))
+    trunk = torch.maximum(
+        spine * (spine_seen >= SEEN), TORSO_PER_SHOULDERS * shoulders * (shoulders_seen >= SEEN)
+    )
     return torch.where(trunk > 0, trunk, TORSO_PER_HEAD * head_width(body))
 
 

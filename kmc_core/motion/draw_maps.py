@@ -5,7 +5,7 @@ covers it. Resolution-free, batched, no gradients.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,12 +35,19 @@ COVERED: Final = 0.8  # how much of a limb vanishes behind a nearer one: the res
 DEPTH_MARGIN: Final = 0.12  # torso lengths by which a limb must be nearer before it covers another
 DEPTH_RANGE: Final = 4.0  # torso lengths that the depth channel spans, the pelvis in the middle
 FAR: Final = 1e6
+EDGE: Final = 0.25  # coverage from which on a limb hides others: its soft rim does not
 FACE_FADE: Final = (4.0, 10.0)  # width of a face in map pixels: lines absent below, full above
-FRAMES_AT_ONCE: Final = 4  # the working set then stays in a CPU core's cache at 64 x 64
+FRAMES_AT_ONCE: Final = 32  # enough to outweigh the cost of a call, few enough to bound the memory
 
 _UPPER_FACE: Final = ((RIGHT_EYE, True), (LEFT_EYE, True), (RIGHT_IRIS, True), (LEFT_IRIS, True),
                       (RIGHT_BROW, True), (LEFT_BROW, True))  # fmt: skip
-_LOWER_FACE: Final = ((OUTER_LIPS, True), (INNER_LIPS, True), (NOSE_BRIDGE, False), (NOSE_BASE, False), (OVAL, True))
+_LOWER_FACE: Final = (
+    (OUTER_LIPS, True),
+    (INNER_LIPS, True),
+    (NOSE_BRIDGE, False),
+    (NOSE_BASE, False),
+    (OVAL, True),
+)
 
 
 @torch.no_grad()
@@ -84,39 +91,95 @@ def _scaled(points: Tensor | None, scale: float) -> Tensor | None:
     return points
 
 
-def _draw(maps: Tensor, body: Tensor | None, hands: Tensor | None, face: Tensor | None, face_seen: Tensor) -> None:
+def _draw(
+    maps: Tensor, body: Tensor | None, hands: Tensor | None, face: Tensor | None, face_seen: Tensor
+) -> None:
     """Fill maps [F, C, h, w] in place."""
     figure = build_figure(body, hands, face, face_seen)
-    height, width = maps.shape[-2:]
-    x = torch.arange(width, device=maps.device, dtype=torch.float32) + 0.5
-    y = torch.arange(height, device=maps.device, dtype=torch.float32) + 0.5
     limbs = maps[:, : len(LIMBS)]
-    for channel, (name, capsules) in enumerate(LIMBS.items()):
-        cover = _coverage(figure, capsules, x, y)
+    depth = torch.full_like(limbs, FAR)
+    size = (maps.shape[-2], maps.shape[-1])
+    for channel, ((name, capsules), window) in enumerate(
+        zip(LIMBS.items(), _windows(figure, size), strict=True)
+    ):
+        cover = _coverage(figure, capsules, window)
         if name == "torso":
-            cover = torch.maximum(cover, _torso_coverage(figure, x, y))
-        torch.clamp(cover, min=0, out=limbs[:, channel])
-    depth = _depths(figure, x, y)  # F L h w
-    nearest = (depth + (1 - limbs) * FAR).amin(dim=1, keepdim=True)
-    unit = figure.unit[:, None, None, None]
-    behind = ((depth - nearest) / (unit * DEPTH_MARGIN) - 1).clamp_(0, 1)
-    drawn = limbs.amax(dim=1)
-    maps[:, -1] = (0.5 - nearest[:, 0] / (DEPTH_RANGE * unit[:, 0])).clamp_(0, 1) * drawn
-    limbs *= 1 - COVERED * behind
+            cover = torch.maximum(cover, _torso_coverage(figure, window))
+        limbs[:, channel][window.index] = cover
+        depth[:, channel][window.index] = _depth(figure, capsules[0], window).masked_fill_(cover < EDGE, FAR)
+    nearest = depth.amin(dim=1)
+    unit = figure.unit[:, None, None]
+    behind = (
+        depth.sub_((nearest + unit * DEPTH_MARGIN)[:, None]).div_((unit * DEPTH_MARGIN)[:, None]).clamp_(0, 1)
+    )
+    maps[:, -1] = (0.5 - nearest / (DEPTH_RANGE * unit)).clamp_(0, 1) * limbs.amax(dim=1)
     if face is not None:
-        lines = _face_lines(face, face_seen, (height, width))
+        lines = _face_lines(face, face_seen, size)
         maps[:, len(LIMBS) : -1] = lines * (1 - COVERED * behind[:, :1])  # the head is the first limb
+    limbs.mul_(behind.mul_(-COVERED).add_(1))
+
+
+class _Window(NamedTuple):
+    """A rectangle of pixels in every frame, of one shape but in its own place."""
+
+    x: Tensor  # [F, w'] pixel centres
+    y: Tensor  # [F, h']
+    index: tuple[Tensor, Tensor, Tensor]  # frame, row and column of each pixel, to index [F, h, w]
+
+
+def _windows(figure: Figure, size: tuple[int, int]) -> list[_Window]:
+    """The smallest common window of each limb: most limbs are a small part of the picture."""
+    boxes = []
+    for name, capsules in LIMBS.items():
+        start, end = _ends(figure, capsules)
+        points, seen = (
+            torch.cat([start, end], dim=1),
+            torch.minimum(start[..., 3], end[..., 3]).repeat(1, 2) >= SEEN,
+        )
+        reach = figure.radii(capsules).clamp(min=MIN_RADIUS).repeat(1, 2)
+        if name == "torso":
+            corners = figure.points[:, list(TORSO_CORNERS)]
+            points = torch.cat([points, corners], dim=1)
+            seen = torch.cat([seen, corners[..., 3] >= SEEN], dim=1)
+            # A padded corner lies further out than the pad: up to twice at the angles that bodies have.
+            reach = torch.cat(
+                [reach, (2 * TORSO_PAD * figure.unit)[:, None].expand(-1, len(TORSO_CORNERS))], dim=1
+            )
+        reach, seen = (reach + 1)[..., None], seen[..., None]
+        low = (points[..., :2] - reach).masked_fill(~seen, FAR).amin(dim=1)
+        high = (points[..., :2] + reach).masked_fill(~seen, -FAR).amax(dim=1)
+        boxes.append(torch.stack([low, high], dim=1))
+    height, width = size
+    limit = figure.points.new_tensor([width, height])
+    corners = (
+        torch.stack(boxes).floor().clamp(min=figure.points.new_zeros(2), max=limit)
+    )  # L F 2 2, last is (x, y)
+    extent = (corners[:, :, 1] - corners[:, :, 0] + 1).amax(dim=1).clamp(min=1).minimum(limit)  # L 2
+    first = corners[:, :, 0].minimum((limit - extent)[:, None]).long()
+    return [_window(first[k], int(w), int(h)) for k, (w, h) in enumerate(extent.tolist())]
+
+
+def _window(first: Tensor, width: int, height: int) -> _Window:
+    columns = first[:, :1] + torch.arange(width, device=first.device)
+    rows = first[:, 1:] + torch.arange(height, device=first.device)
+    frames = torch.arange(len(first), device=first.device)
+    return _Window(columns + 0.5, rows + 0.5, (frames[:, None, None], rows[:, :, None], columns[:, None, :]))
 
 
 def _gate(confidence: Tensor) -> Tensor:
     return ((confidence - SEEN) / (FULL_CONFIDENCE - SEEN)).clamp(0, 1)
 
 
-def _affine(x: Tensor, y: Tensor, origin: Tensor, direction: Tensor) -> Tensor:
-    """(pixel - origin) . direction for every pixel: [F, K, 2] twice -> [F, K, h, w], as an outer sum."""
-    along_x = (x - origin[..., :1]) * direction[..., :1]  # F K w
-    along_y = (y - origin[..., 1:2]) * direction[..., 1:2]  # F K h
+def _affine(window: _Window, origin: Tensor, direction: Tensor) -> Tensor:
+    """(pixel - origin) . direction for every pixel: [F, K, 2] twice -> [F, K, h', w'], as an outer sum."""
+    along_x = (window.x[:, None] - origin[..., :1]) * direction[..., :1]  # F K w'
+    along_y = (window.y[:, None] - origin[..., 1:2]) * direction[..., 1:2]  # F K h'
     return along_x[:, :, None, :] + along_y[:, :, :, None]
+
+
+def _across(direction: Tensor) -> Tensor:
+    """[..., 2] turned by a quarter."""
+    return torch.stack([-direction[..., 1], direction[..., 0]], dim=-1)
 
 
 def _ends(figure: Figure, capsules: tuple[Capsule, ...]) -> tuple[Tensor, Tensor]:
@@ -124,8 +187,8 @@ def _ends(figure: Figure, capsules: tuple[Capsule, ...]) -> tuple[Tensor, Tensor
     return figure.points[:, index[:, 0]], figure.points[:, index[:, 1]]  # F K 4
 
 
-def _coverage(figure: Figure, capsules: tuple[Capsule, ...], x: Tensor, y: Tensor) -> Tensor:
-    """[F, h, w] coverage by the union of the capsules, faded by confidence; may be negative outside.
+def _coverage(figure: Figure, capsules: tuple[Capsule, ...], window: _Window) -> Tensor:
+    """[F, h', w'] coverage by the union of the capsules that are seen, faded by the best confidence among them.
 
     Coverage falls from 1 to 0 between r - 1/2 and r + 1/2 pixels from the line, in the squared distance: no root.
     """
@@ -136,47 +199,49 @@ def _coverage(figure: Figure, capsules: tuple[Capsule, ...], x: Tensor, y: Tenso
     shrink = (2 * radius).rsqrt()[..., None]  # distances come out divided by sqrt(2 r)
     direction = bone / length.clamp(min=1e-6) * shrink
     middle = (start + end)[..., :2] / 2
-    beyond = _affine(x, y, middle, direction).abs_().sub_((length * shrink / 2)[..., None]).relu_()
-    aside = _affine(x, y, middle, torch.stack([-direction[..., 1], direction[..., 0]], dim=-1))
-    squared = aside.square_().addcmul_(beyond, beyond)
-    inside = ((radius + 0.5).square() / (2 * radius))[..., None, None] - squared
-    gate = _gate(torch.minimum(start[..., 3], end[..., 3]))[..., None, None]
-    return torch.minimum(inside, gate).amax(dim=1)
+    beyond = _affine(window, middle, direction).abs_().sub_((length * shrink / 2)[..., None]).relu_()
+    squared = _affine(window, middle, _across(direction)).square_().addcmul_(beyond, beyond)
+    gate = _gate(torch.minimum(start[..., 3], end[..., 3]))
+    peak = ((radius + 0.5).square() / (2 * radius)).masked_fill(gate <= 0, -FAR)
+    inside = squared.neg_().add_(peak[..., None, None])
+    return inside.amax(dim=1).clamp_(0, 1).mul_(gate.amax(dim=1)[:, None, None])
 
 
-def _torso_coverage(figure: Figure, x: Tensor, y: Tensor) -> Tensor:
-    """[F, h, w] coverage by the quad of shoulders and hips with a margin; may be negative outside."""
+def _torso_coverage(figure: Figure, window: _Window) -> Tensor:
+    """[F, h', w'] coverage by the quad of shoulders and hips with a margin."""
     corners = figure.points[:, list(TORSO_CORNERS)]  # F 4 4
     edges = corners.roll(-1, dims=1)[..., :2] - corners[..., :2]
     diagonals = corners[:, 2:, :2] - corners[:, :2, :2]
     area = diagonals[:, 0, 0] * diagonals[:, 1, 1] - diagonals[:, 0, 1] * diagonals[:, 1, 0]
-    inward = torch.stack([-edges[..., 1], edges[..., 0]], dim=-1) / edges.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    inward = _across(edges) / edges.norm(dim=-1, keepdim=True).clamp(min=1e-6)
     inward = inward * torch.where(area < 0, -1.0, 1.0)[:, None, None]
-    inside = _affine(x, y, corners[..., :2], inward).amin(dim=1) + (TORSO_PAD * figure.unit + 0.5)[:, None, None]
-    return torch.minimum(inside, _gate(corners[..., 3].amin(dim=1))[:, None, None])
+    inside = (
+        _affine(window, corners[..., :2], inward).amin(dim=1) + (TORSO_PAD * figure.unit + 0.5)[:, None, None]
+    )
+    return inside.clamp_(0, 1).mul_(_gate(corners[..., 3].amin(dim=1))[:, None, None])
 
 
-def _depths(figure: Figure, x: Tensor, y: Tensor) -> Tensor:
-    """[F, L, h, w] depth of every limb's front: along its axis, rounded like a cylinder."""
-    axes = tuple(capsules[0] for capsules in LIMBS.values())
-    start, end = _ends(figure, axes)
+def _depth(figure: Figure, axis: Capsule, window: _Window) -> Tensor:
+    """[F, h', w'] depth of a limb's front: along its axis, rounded like a cylinder."""
+    start, end = _ends(figure, (axis,))
     # An end that is not seen has no depth of its own.
     near = torch.where(start[..., 3] >= SEEN, start[..., 2], end[..., 2])[..., None, None]
     far = torch.where(end[..., 3] >= SEEN, end[..., 2], start[..., 2])[..., None, None]
     bone = (end - start)[..., :2]
     length = bone.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-    direction = bone / length
-    along = _affine(x, y, start[..., :2], direction / length).clamp_(0, 1)
-    aside = _affine(x, y, start[..., :2], torch.stack([-direction[..., 1], direction[..., 0]], dim=-1))
-    radius = figure.radii(axes)[..., None, None]
+    along = _affine(window, start[..., :2], bone / length.square()).clamp_(0, 1)
+    aside = _affine(window, start[..., :2], _across(bone / length))
+    radius = figure.radii((axis,))[..., None, None]
     bulge = (radius.square() - aside.square_()).relu_().sqrt_()
-    return along.mul_(far - near).add_(near).sub_(bulge)
+    return along.mul_(far - near).add_(near).sub_(bulge)[:, 0]
 
 
 def _line_points(landmarks: Tensor, lines: Sequence[tuple[Sequence[int], bool]], per_edge: int) -> Tensor:
     """[F, 478, 3] -> [F, N, 2] points along the lines, `per_edge` on each edge."""
     edges = [
-        (line[k], line[(k + 1) % len(line)]) for line, closed in lines for k in range(len(line) if closed else len(line) - 1)
+        (line[k], line[(k + 1) % len(line)])
+        for line, closed in lines
+        for k in range(len(line) if closed else len(line) - 1)
     ]
     index = torch.tensor(edges, device=landmarks.device)
     share = torch.arange(per_edge, device=landmarks.device, dtype=landmarks.dtype)[:, None] / per_edge
@@ -191,7 +256,9 @@ def _face_lines(landmarks: Tensor, seen: Tensor, size: tuple[int, int]) -> Tenso
     low, high = FACE_FADE
     strength = _gate(seen) * ((face_width - low) / (high - low)).clamp(0, 1)
     per_edge = 2 + max(size) // 64  # the longest edges span about 3 % of a close-up
-    upper, lower = (_stamp(_line_points(landmarks, lines, per_edge), size) for lines in (_UPPER_FACE, _LOWER_FACE))
+    upper, lower = (
+        _stamp(_line_points(landmarks, lines, per_edge), size) for lines in (_UPPER_FACE, _LOWER_FACE)
+    )
     return torch.stack([upper, lower], dim=1) * strength[:, None, None, None]
 
 

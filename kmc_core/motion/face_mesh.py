@@ -13,8 +13,50 @@ RIGHT_IRIS_CENTRE: Final = 468
 LEFT_IRIS_CENTRE: Final = 473
 RIGHT_BROW: Final = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 LEFT_BROW: Final = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
-OUTER_LIPS: Final = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
-INNER_LIPS: Final = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+OUTER_LIPS: Final = (
+    61,
+    146,
+    91,
+    181,
+    84,
+    17,
+    314,
+    405,
+    321,
+    375,
+    291,
+    409,
+    270,
+    269,
+    267,
+    0,
+    37,
+    39,
+    40,
+    185,
+)
+INNER_LIPS: Final = (
+    78,
+    95,
+    88,
+    178,
+    87,
+    14,
+    317,
+    402,
+    318,
+    324,
+    308,
+    415,
+    310,
+    311,
+    312,
+    13,
+    82,
+    81,
+    80,
+    191,
+)
 NOSE_BRIDGE: Final = (168, 6, 197, 195, 5, 4)
 NOSE_BASE: Final = (98, 97, 2, 326, 327)
 OVAL: Final = (
@@ -23,14 +65,30 @@ OVAL: Final = (
 )  # fmt: skip
 
 # Closed lines return to their first point, open ones do not.
-CLOSED_LINES: Final = (RIGHT_EYE, LEFT_EYE, RIGHT_IRIS, LEFT_IRIS, RIGHT_BROW, LEFT_BROW, OUTER_LIPS, INNER_LIPS, OVAL)
+CLOSED_LINES: Final = (
+    RIGHT_EYE,
+    LEFT_EYE,
+    RIGHT_IRIS,
+    LEFT_IRIS,
+    RIGHT_BROW,
+    LEFT_BROW,
+    OUTER_LIPS,
+    INNER_LIPS,
+    OVAL,
+)
 OPEN_LINES: Final = (NOSE_BRIDGE, NOSE_BASE)
 
 # Points that the skull holds, whatever the face expresses: forehead, temples, eye corners, nose bridge.
 RIGID: Final = (10, 151, 9, 8, 168, 6, 197, 127, 234, 356, 454, 33, 133, 362, 263)
 
 # The points of the mesh that lie closest to five joints of the body.
-HEAD_JOINTS: Final = {"nose": 4, "r_eye": RIGHT_IRIS_CENTRE, "l_eye": LEFT_IRIS_CENTRE, "r_ear": 234, "l_ear": 454}
+HEAD_JOINTS: Final = {
+    "nose": 4,
+    "r_eye": RIGHT_IRIS_CENTRE,
+    "l_eye": LEFT_IRIS_CENTRE,
+    "r_ear": 234,
+    "l_ear": 454,
+}
 
 # The customary 70-point face: jaw, brows, nose, eyes, lips (68 points), then the right and left pupil.
 OPENPOSE_FACE: Final = (

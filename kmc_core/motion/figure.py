@@ -52,7 +52,10 @@ def _foot(side: str) -> tuple[Capsule, ...]:
 # The first capsule of a limb is its axis: depth runs along it.
 LIMBS: Final[dict[str, tuple[Capsule, ...]]] = {
     "head": (Capsule(CROWN, JAW, HEAD_RADIUS), Capsule(JOINT["neck"], HEAD, NECK)),
-    "torso": (Capsule(JOINT["neck"], SPINE_END, SPINE), Capsule(JOINT["r_shoulder"], JOINT["l_shoulder"], UPPER_ARM)),
+    "torso": (
+        Capsule(JOINT["neck"], SPINE_END, SPINE),
+        Capsule(JOINT["r_shoulder"], JOINT["l_shoulder"], UPPER_ARM),
+    ),
     "r_upper_arm": _limb("r_shoulder", "r_elbow", UPPER_ARM),
     "r_lower_arm": _limb("r_elbow", "r_wrist", LOWER_ARM),
     "l_upper_arm": _limb("l_shoulder", "l_elbow", UPPER_ARM),
@@ -85,7 +88,9 @@ class Figure:
         )
 
 
-def build_figure(body: Tensor | None, hands: Tensor | None, face_landmarks: Tensor | None, face_seen: Tensor) -> Figure:
+def build_figure(
+    body: Tensor | None, hands: Tensor | None, face_landmarks: Tensor | None, face_seen: Tensor
+) -> Figure:
     """The figure of F poses, all in pixels of the drawing.
 
     body [F, 25, 4], hands [F, 2, 21, 4] and face_landmarks [F, 478, 3] may each be None; face_seen [F] is the face's
@@ -111,7 +116,9 @@ def _with_head_of_face(body: Tensor, landmarks: Tensor, seen: Tensor) -> Tensor:
     depth = body[:, JOINT["nose"], 2] * (body[:, JOINT["nose"], 3] >= SEEN)
     for name, index in HEAD_JOINTS.items():
         missing = body[:, JOINT[name], 3] < SEEN
-        point = torch.cat([landmarks[:, index, :2], (landmarks[:, index, 2] + depth)[:, None], seen[:, None]], dim=1)
+        point = torch.cat(
+            [landmarks[:, index, :2], (landmarks[:, index, 2] + depth)[:, None], seen[:, None]], dim=1
+        )
         body[:, JOINT[name]] = torch.where(missing[:, None], point, body[:, JOINT[name]])
     return body
 
@@ -156,7 +163,9 @@ def _waist_points(body: Tensor, unit: Tensor) -> Tensor:
     drop = torch.nn.functional.pad(down * unit[:, None], (0, 2))
     confidence = torch.minimum(right[:, 3], left[:, 3])
     middle = (right + left) / 2
-    hung = torch.stack([middle + drop, middle + 0.7 * (right - middle) + drop, middle + 0.7 * (left - middle) + drop], 1)
+    hung = torch.stack(
+        [middle + drop, middle + 0.7 * (right - middle) + drop, middle + 0.7 * (left - middle) + drop], 1
+    )
     hung[..., 3] = confidence[:, None]
     hips = body[:, (JOINT["pelvis"], JOINT["r_hip"], JOINT["l_hip"])]
     return torch.where((hips[..., 3].amin(1) >= SEEN)[:, None, None], hips, hung)

@@ -24,7 +24,9 @@ from .types import FaceMotion, Motion, Track
 
 CHECKSUM_KEY: Final = "kmc_checksum"
 RESERVED_PREFIX: Final = "kmc_"
-LENGTH_BYTES: Final = 8  # a safetensors file starts with the header's length, little-endian, then the JSON header
+LENGTH_BYTES: Final = (
+    8  # a safetensors file starts with the header's length, little-endian, then the JSON header
+)
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,19 @@ def load_motion(path: Path | str) -> Motion:
     """Read a Motion. Raises KMCError for a missing, damaged, foreign or newer file."""
     tensors, about = load_tensors(path, MOTION_FILE)
     try:
-        fps, size, count = float(about["fps"]), tuple(int(side) for side in about["size"]), int(about["tracks"])
+        fps, size, count = (
+            float(about["fps"]),
+            tuple(int(side) for side in about["size"]),
+            int(about["tracks"]),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, f"its description lacks a valid {error}") from error
     if not (math.isfinite(fps) and fps > 0 and len(size) == 2 and min(size) > 0 and count >= 0):
         raise _damaged(path, f"it claims {fps} frames a second, size {size} and {count} tracks")
     tracks = tuple(track_from(tensors, _track_prefix(index)) for index in range(count))
-    known = {name for index, track in enumerate(tracks) for name in track_tensors(track, _track_prefix(index))}
+    known = {
+        name for index, track in enumerate(tracks) for name in track_tensors(track, _track_prefix(index))
+    }
     if unknown := sorted(set(tensors) - known):
         raise _damaged(path, f"it holds tensors that no motion has: {', '.join(unknown[:3])}")
     return Motion(fps=fps, size=(size[0], size[1]), tracks=tracks)
@@ -91,7 +99,9 @@ def track_from(tensors: Mapping[str, Tensor], prefix: str) -> Track:
     present = {name: tensor for name, tensor in face.items() if tensor is not None}
     if present and len(present) < len(face):
         missing = ", ".join(name for name in face if name not in present)
-        raise KMCError(f"The face of '{prefix}' is incomplete: {missing} missing. The file is damaged; save it again.")
+        raise KMCError(
+            f"The face of '{prefix}' is incomplete: {missing} missing. The file is damaged; save it again."
+        )
     parts = {name: tensors.get(prefix + name) for name in PARTS}
     return Track(**parts, face=FaceMotion(**present) if present else None)
 
@@ -109,10 +119,15 @@ def save_tensors(
     """
     extra = dict(extra_metadata or {})
     if reserved := sorted(key for key in extra if key.startswith(RESERVED_PREFIX)):
-        raise KMCError(f"Metadata keys must not start with '{RESERVED_PREFIX}': rename {', '.join(reserved)}.")
+        raise KMCError(
+            f"Metadata keys must not start with '{RESERVED_PREFIX}': rename {', '.join(reserved)}."
+        )
     # Copies, because safetensors refuses tensors that share memory, which views of one batch do.
     owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    metadata = extra | {kind.version_key: str(kind.version), kind.fields_key: json.dumps(dict(about), sort_keys=True)}
+    metadata = extra | {
+        kind.version_key: str(kind.version),
+        kind.fields_key: json.dumps(dict(about), sort_keys=True),
+    }
     header, payload = _split(safetensors.torch.save(owned))
     header["__metadata__"] = metadata | {CHECKSUM_KEY: _checksum(payload)}
     _write_whole(Path(path), _join(header, payload))
@@ -144,7 +159,9 @@ def _open(path: Path | str, kind: FileKind) -> tuple[bytes, dict[str, str], byte
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
-        raise KMCError(f"Cannot read the {kind.name} file '{path}': {error.strerror}. Check the path.") from error
+        raise KMCError(
+            f"Cannot read the {kind.name} file '{path}': {error.strerror}. Check the path."
+        ) from error
     try:
         header, payload = _split(raw)
     except ValueError as error:
