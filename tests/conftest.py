@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the real host, in this process (`host`), over HTTP (`http_host`) and in a browser (`page`)."""
+"""Fixtures for all tests: the real host in this process, over HTTP, and its page in a browser."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-# `python -m pytest` puts the repository first on the path, where our folder nodes/ hides the host's module `nodes`.
+# `python -m pytest` puts the repository first on the path, where our folder nodes/ hides the host's module.
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
 
 
 def _make_core_importable() -> None:
-    """Let `import kmc_core` work where the package is not installed, such as in a user's own ComfyUI environment."""
+    """Let `import kmc_core` work where the package is not installed, as in a user's own ComfyUI."""
     if importlib.util.find_spec("kmc_core") is not None:
         return
     package = ROOT / "kmc_core"
@@ -33,6 +33,7 @@ _make_core_importable()
 
 import host as host_tool  # noqa: E402  (tools/ is on pytest's pythonpath)
 from harness.inprocess import InProcessHost  # noqa: E402
+from harness.over_http import HttpHost  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +48,20 @@ def host(host_version: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     in_process = InProcessHost(host_tool.locate(host_version).comfyui, tmp_path_factory.mktemp("host"))
     yield in_process
     in_process.close()
+
+
+@pytest.fixture(scope="session")
+def running_host(
+    host_version: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[host_tool.RunningHost]:
+    """The real host as a process of its own, on the CPU."""
+    with host_tool.running_host(
+        tmp_path_factory.mktemp("http-host"), version=host_version, device="cpu"
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def http_host(running_host: host_tool.RunningHost) -> HttpHost:
+    """A client of `running_host`."""
+    return HttpHost(running_host)

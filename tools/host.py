@@ -2,11 +2,11 @@
 
     python tools/host.py install [--version 0.30.0]   one environment and the host's sources, in .host/
     python tools/host.py run     [--version 0.30.0]   start it with this pack and stay in the foreground
-    python tools/host.py path                         print the folder of ComfyUI and its Python
+    python tools/host.py path                         print the folder of ComfyUI (--python: its Python)
 
-`COMFYUI_PATH` names a ComfyUI that you already have: it is used as it is and nothing is installed into it. Its
+`COMFYUI_PATH` names a ComfyUI that you already have: it is used as it is, nothing is installed into it. Its
 Python is `COMFYUI_PYTHON`, else the environment inside that folder, else the Python that runs this file.
-`KMC_HOST_DIR` moves `.host/` elsewhere. Standard library only, so that it runs before anything is installed.
+`KMC_HOST_DIR` moves `.host/` elsewhere. Standard library only: it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import host_install
 from host_install import DEFAULT_VERSION, VERSIONS, HostError
 
 ROOT = Path(__file__).resolve().parents[1]
-# The folder under custom_nodes/. It is part of every URL of our web files, so it must not follow the clone's name.
+# The folder under custom_nodes/, a part of every URL of our web files: it must not follow the clone's name.
 PACK_FOLDER = "kmc-motion-control"
 BASE_FOLDERS = ("custom_nodes", "models", "input", "output", "temp", "user/default")
 # Without it the page opens a template browser over the canvas.
@@ -66,7 +66,7 @@ def host_folder() -> Path:
 
 
 def locate(version: str = DEFAULT_VERSION) -> HostPaths:
-    """The host to use: the user's when COMFYUI_PATH is set, else the installed one. HostError when there is none."""
+    """The host to use: the user's when COMFYUI_PATH is set, else the installed one. HostError if none is."""
     users = os.environ.get("COMFYUI_PATH")
     if users:
         return _users_host(Path(users).expanduser().absolute())
@@ -74,19 +74,26 @@ def locate(version: str = DEFAULT_VERSION) -> HostPaths:
     comfyui, python = host_install.sources_folder(folder, version), host_install.environment_python(folder)
     if not (comfyui / "main.py").is_file() or not python.is_file():
         raise HostError(
-            f"ComfyUI {version} is not installed in {folder}. Run `python tools/host.py install --version {version}`, "
-            "or set COMFYUI_PATH to a ComfyUI that you have."
+            f"ComfyUI {version} is not installed in {folder}. "
+            f"Run `python tools/host.py install --version {version}`, or set COMFYUI_PATH to your own."
         )
     return HostPaths(comfyui, python, own=True)
 
 
 def _users_host(comfyui: Path) -> HostPaths:
     if not (comfyui / "main.py").is_file():
-        raise HostError(f"COMFYUI_PATH is {comfyui}, which has no main.py: set it to the folder that holds ComfyUI's main.py.")
+        raise HostError(
+            f"COMFYUI_PATH is {comfyui}, which has no main.py: set it to the folder of ComfyUI that has one."
+        )
     named = os.environ.get("COMFYUI_PYTHON")
     if named:
         return HostPaths(comfyui, Path(named).expanduser().absolute(), own=False)
-    environments = [comfyui / "venv", comfyui / ".venv", comfyui / "python_embeded", comfyui.parent / "python_embeded"]
+    environments = [
+        comfyui / "venv",
+        comfyui / ".venv",
+        comfyui / "python_embeded",
+        comfyui.parent / "python_embeded",
+    ]
     for environment in environments:
         for python in host_install.pythons_of(environment):
             if python.is_file():
@@ -99,9 +106,13 @@ def find_device(paths: HostPaths) -> Literal["cpu", "accelerator"]:
     probe = "import torch; print(torch.cuda.is_available() or torch.backends.mps.is_available() or "
     probe += "(hasattr(torch, 'xpu') and torch.xpu.is_available()))"
     try:
-        found = subprocess.run([str(paths.python), "-c", probe], capture_output=True, text=True, env=_environment())
+        found = subprocess.run(
+            [str(paths.python), "-c", probe], capture_output=True, text=True, env=_environment()
+        )
     except OSError as error:
-        raise HostError(f"{paths.python} cannot be started ({error}): set COMFYUI_PYTHON to ComfyUI's Python.") from error
+        raise HostError(
+            f"{paths.python} cannot be started ({error}): set COMFYUI_PYTHON to ComfyUI's Python."
+        ) from error
     if found.returncode != 0:
         reason = (found.stderr.strip().splitlines() or ["no message"])[-1]
         raise HostError(
@@ -139,7 +150,7 @@ def running_host(
     port: int | None = None,
     arguments: Sequence[str] = (),
 ) -> Iterator[RunningHost]:
-    """Start the host with this pack, headless, and yield it once it answers; it is stopped at the end of the block.
+    """Start the host with this pack, headless, and yield it once it answers; stop it at the end of the block.
 
     base: base directory, kept afterwards; a temporary one is used and deleted when not given.
     arguments: more command-line arguments for the host's main.py.
@@ -148,14 +159,23 @@ def running_host(
     use_cpu = find_device(paths) == "cpu" or device == "cpu"
     with contextlib.ExitStack() as stack:
         if base is None:
-            base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kmc-host-", ignore_cleanup_errors=True)))
+            base = Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix="kmc-host-", ignore_cleanup_errors=True)
+                )
+            )
         prepare_base(base)
         port = port or _free_port()
         log = base / "host.log"
         command = start_command(paths, base, port, use_cpu, arguments)
         output = stack.enter_context(log.open("wb"))
         process = subprocess.Popen(
-            command, cwd=paths.comfyui, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=_environment()
+            command,
+            cwd=paths.comfyui,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=_environment(),
         )
         stack.callback(_stop, process)
         url = f"http://127.0.0.1:{port}"
@@ -163,16 +183,31 @@ def running_host(
         yield RunningHost(url, process.pid, base, log, stats["system"].get("comfyui_version", version))
 
 
-def start_command(paths: HostPaths, base: Path, port: int, use_cpu: bool, arguments: Sequence[str]) -> list[str]:
+def start_command(
+    paths: HostPaths, base: Path, port: int, use_cpu: bool, arguments: Sequence[str]
+) -> list[str]:
     """The command line that starts the host headless on 127.0.0.1."""
-    command = [str(paths.python), "main.py", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", str(base)]
-    command += ["--database-url", f"sqlite:///{(base / 'user' / 'comfyui.db').as_posix()}", "--disable-api-nodes"]
+    command = [
+        str(paths.python),
+        "main.py",
+        "--listen",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--base-directory",
+        str(base),
+    ]
+    command += [
+        "--database-url",
+        f"sqlite:///{(base / 'user' / 'comfyui.db').as_posix()}",
+        "--disable-api-nodes",
+    ]
     command += ["--disable-auto-launch", "--preview-method", "latent2rgb"]
     return [*command, *(["--cpu"] if use_cpu else []), *arguments]
 
 
 def _environment() -> dict[str, str]:
-    """Ours less PYTHONPATH: with the repository on it, our folder nodes/ would hide the host's module of that name."""
+    """Ours less PYTHONPATH: with the repository on it, our folder nodes/ would hide the host's module."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return environment | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
 
@@ -188,13 +223,15 @@ def _wait_until_up(process: subprocess.Popen, url: str, log: Path) -> dict:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise HostError(f"ComfyUI ended with code {process.returncode} while starting. Its last lines:\n{log_tail(log)}")
+            raise HostError(
+                f"ComfyUI ended with code {process.returncode} while starting. Its last lines:\n{_tail(log)}"
+            )
         try:
             with opener.open(f"{url}/system_stats", timeout=5) as answer:
                 return json.load(answer)
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise HostError(f"ComfyUI did not answer within {START_TIMEOUT_S:.0f} s. Its last lines:\n{log_tail(log)}")
+    raise HostError(f"ComfyUI did not answer within {START_TIMEOUT_S:.0f} s. Its last lines:\n{_tail(log)}")
 
 
 def _stop(process: subprocess.Popen) -> None:
@@ -208,8 +245,7 @@ def _stop(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def log_tail(log: Path, lines: int = 25) -> str:
-    """The last lines of a host's log."""
+def _tail(log: Path, lines: int = 25) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
@@ -224,10 +260,15 @@ def _run(arguments: argparse.Namespace, more: list[str]) -> None:
 
 def main() -> int:
     """The command line; errors are one message, never a traceback."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("verb", choices=("install", "run", "path"))
-    parser.add_argument("--version", choices=sorted(VERSIONS), default=DEFAULT_VERSION, help="version of ComfyUI")
+    parser.add_argument(
+        "--version", choices=sorted(VERSIONS), default=DEFAULT_VERSION, help="version of ComfyUI"
+    )
     parser.add_argument("--port", type=int, default=8188, help="for run")
+    parser.add_argument("--python", action="store_true", help="for path: print only the Python")
     arguments, more = parser.parse_known_args()
     if more and arguments.verb != "run":
         parser.error(f"unknown arguments: {' '.join(more)}")
@@ -238,7 +279,7 @@ def main() -> int:
             _run(arguments, more)
         else:
             paths = locate(arguments.version)
-            print(paths.comfyui, paths.python, sep="\n")
+            print(paths.python if arguments.python else paths.comfyui)
     except HostError as error:
         print(f"host: {error}", file=sys.stderr)
         return 1

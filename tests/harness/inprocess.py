@@ -1,4 +1,4 @@
-"""The real host inside the test's own process: its validation, its executor and its caches, without a server's port."""
+"""The real host inside the test's own process: its validation, its executor and its caches, no port."""
 
 from __future__ import annotations
 
@@ -6,40 +6,19 @@ import asyncio
 import inspect
 import sys
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import host as host_tool
+from harness.results import Prompt, RunResult, refused
 
 VALUE_NODE = "KMCTest_Value"
-Prompt = Mapping[str, Mapping[str, Any]]
 OnEvent = Callable[[str, Any], None]
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """What one queued prompt did."""
-
-    success: bool
-    error: str | None = None  # one text: validation messages, or what the failing node raised
-    error_node: str | None = None  # id of the failing node, when one failed while running
-    interrupted: bool = False
-    node_errors: Mapping[str, Any] = field(default_factory=dict)  # validation errors as the page gets them
-    ui: Mapping[str, Any] = field(default_factory=dict)  # node id -> what it shows (images, text...)
-    outputs: Mapping[str, list[list[Any]]] = field(default_factory=dict)  # node id -> slot -> list of values
-    cached: frozenset[str] = frozenset()  # node ids that did not run, because the host kept their outputs
-    events: tuple[tuple[str, Any], ...] = ()  # messages for the page, in order
-
-    def output(self, node_id: str, slot: int = 0) -> Any:
-        """The single value at one output socket."""
-        (value,) = self.outputs[node_id][slot]
-        return value
-
-
 class InProcessHost:
-    """The host's own modules, with the pack loaded. One for each process: the host keeps its state in modules."""
+    """The host's own modules, with the pack loaded. One a process: the host keeps its state in modules."""
 
     def __init__(self, comfyui: Path, base: Path) -> None:
         self.base = base
@@ -48,8 +27,9 @@ class InProcessHost:
         self.loop = asyncio.new_event_loop()
         _import_host(comfyui, base)
         import execution
-        import nodes
         import server
+
+        import nodes
 
         self.nodes = nodes
         self._execution = execution
@@ -60,6 +40,7 @@ class InProcessHost:
         self._on_event: OnEvent | None = None
         self._events: list[tuple[str, Any]] = []
         self.server.send_sync = self._record
+        self._report_progress()
         self.forget()
 
     def forget(self) -> None:
@@ -77,7 +58,7 @@ class InProcessHost:
     def run(self, prompt: Prompt, on_event: OnEvent | None = None) -> RunResult:
         """Queue a prompt in the host's API format and wait for its end.
 
-        on_event: called with (event, data) of each message, for instance to interrupt at the first progress.
+        on_event: called with (event, data) of each message, such as to interrupt at the first "progress".
         """
         return self.loop.run_until_complete(self._run(dict(prompt), on_event))
 
@@ -111,11 +92,27 @@ class InProcessHost:
         if self._on_event is not None:
             self._on_event(event, data)
 
+    def _report_progress(self) -> None:
+        """Connect the nodes' progress bars with our events, as the host's main program does with the page."""
+        import comfy.model_management as memory
+        import comfy.utils
+
+        def hook(
+            value: float, total: float, preview: Any, prompt_id: str | None = None, node_id: str | None = None
+        ):
+            memory.throw_exception_if_processing_interrupted()
+            node = node_id or self.server.last_node_id
+            self._record("progress", {"value": value, "max": total, "node": node})
+            if preview is not None:
+                self._record("preview", preview)
+
+        comfy.utils.set_progress_bar_global_hook(hook)
+
     async def _run(self, prompt: dict[str, Any], on_event: OnEvent | None) -> RunResult:
         prompt_id = uuid.uuid4().hex
         valid, error, targets, node_errors = await self._execution.validate_prompt(prompt_id, prompt, None)
         if not valid or node_errors:
-            return RunResult(False, error=_validation_text(error, node_errors), node_errors=node_errors)
+            return refused(error, node_errors)
         self._events, self._on_event = [], on_event
         executor = self._executor
         await executor.execute_async(prompt, prompt_id, {"client_id": "test"}, targets)
@@ -131,6 +128,7 @@ class InProcessHost:
             outputs=await self._outputs(prompt),
             cached=frozenset(messages["execution_cached"]["nodes"]),
             events=tuple(self._events),
+            previews=sum(event == "preview" for event, _ in self._events),
         )
 
     async def _outputs(self, prompt: dict[str, Any]) -> dict[str, list[list[Any]]]:
@@ -175,11 +173,3 @@ async def _make_server(server: Any, loop: asyncio.AbstractEventLoop) -> Any:
 
 def _wait(loop: asyncio.AbstractEventLoop, outcome: Any) -> Any:
     return loop.run_until_complete(outcome) if inspect.isawaitable(outcome) else outcome
-
-
-def _validation_text(error: Mapping[str, Any] | None, node_errors: Mapping[str, Any]) -> str:
-    """All messages of a refused prompt, one a line."""
-    lines = [] if error is None else [f"{error['message']}: {error['details']}"]
-    for failing in node_errors.values():
-        lines += [f"{failing['class_type']}: {each['message']}: {each['details']}" for each in failing["errors"]]
-    return "\n".join(lines)
