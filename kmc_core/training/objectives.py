@@ -50,9 +50,9 @@ def flow_matching_loss(
     x0_hat = model["animator"](z, sigma, conditions).float()
     weight = detail_weight(conditions.maps, x0.shape[-2:]) / sigma.clamp(min=SMALLEST_SIGMA)[:, None, None, None, None]
     pixels = (weight * (x0_hat - x0).abs()).mean()
-    edges = sum((weight * (slope(x0_hat, axis) - slope(x0, axis)).abs()).mean() for axis in (-2, -1))
+    edges = torch.stack([(weight * (slope(x0_hat, axis) - slope(x0, axis)).abs()).mean() for axis in (-2, -1)]).sum()
     loss = pixels + edges
-    logs = {"l1": (x0_hat - x0).abs().mean().item(), "pixels": pixels.item(), "edges": float(edges)}
+    logs = {"l1": (x0_hat - x0).abs().mean().item(), "pixels": pixels.item(), "edges": edges.item()}
     if features is not None and feature_weight > 0:
         distance = feature_distance(features, x0_hat[:feature_clips], x0[:feature_clips])
         loss = loss + feature_weight * distance
