@@ -11,6 +11,7 @@ from ..errors import KMCError
 from ..motion.types import Motion, Track
 from .body import BodyTracker
 from .clips import Clip, TensorClip, VideoFile
+from .face import FaceTracker, face_motion
 from .person import PictureLook, face_embedding, look_at_picture, person_mask
 from .suite import Perception
 
@@ -34,6 +35,7 @@ def _no_check() -> None:
     pass
 
 
+@torch.no_grad()
 def encode_body(
     clip: Clip,
     nets: Perception,
@@ -56,6 +58,7 @@ def encode_body(
     return _with_parts(clip, motion, body=body, world=world)
 
 
+@torch.no_grad()
 def encode_face(
     clip: Clip,
     nets: Perception,
@@ -69,9 +72,16 @@ def encode_face(
     With a body in `motion` the face is looked for at that person's head, and a face that is never seen gives
     confidence 0; without a body the largest face is followed and a clip without one raises KMCError.
     """
-    raise NotImplementedError
+    tracker = FaceTracker(nets)
+    parts = [tracker(frames, body) for frames, body in _stream(clip, motion, progress, check)]
+    landmarks, expression, confidence = (torch.cat(values) for values in zip(*parts, strict=True))
+    if not confidence.any() and _body(motion) is None:
+        raise KMCError("No face was found in any frame; use a clip that shows a face from the front or the side, or "
+                       "encode the body first so that small faces are found.")  # fmt: skip
+    return _with_parts(clip, motion, face=face_motion(landmarks, expression, confidence, clip.fps))
 
 
+@torch.no_grad()
 def encode_hands(
     clip: Clip,
     nets: Perception,
@@ -96,21 +106,25 @@ def _stream(
     if motion is not None and motion.size != clip.size:
         raise KMCError(f"The motion was made from a clip of {motion.size[0]}x{motion.size[1]} pixels, this clip has "
                        f"{width}x{height}; encode all parts from the same clip.")  # fmt: skip
-    body = motion.tracks[0].body if motion is not None and motion.tracks else None
+    body = _body(motion)
     chunk = max(1, min(CHUNK_FRAMES, CHUNK_BYTES // (3 * width * height)))
     done = 0
-    with torch.inference_mode():
-        for frames in clip.chunks(chunk):
-            check()
-            yield frames, None if body is None else body[done : done + len(frames)]
-            done += len(frames)
-            progress(done, max(done, clip.frames or 0))
+    for frames in clip.chunks(chunk):
+        check()
+        yield frames, None if body is None else body[done : done + len(frames)]
+        done += len(frames)
+        progress(done, max(done, clip.frames or 0))
     check()
     if not done:
         raise KMCError("The clip has no frames; give a clip with at least one.")
     if motion is not None and motion.tracks and motion.frames != done:
         raise KMCError(f"The motion has {motion.frames} frames, this clip has {done}; encode all parts from the same "
                        "clip.")  # fmt: skip
+
+
+def _body(motion: Motion | None) -> Tensor | None:
+    """Joints [F, 25, 4] of the first track, where there are any."""
+    return motion.tracks[0].body if motion is not None and motion.tracks else None
 
 
 def _with_parts(clip: Clip, motion: Motion | None, **parts: Any) -> Motion:
