@@ -63,7 +63,10 @@ def _body_phrases(track: Track, fps: float) -> list[str]:
     if moved:
         phrases.append("moving across the picture")
     raised = _raised(points, seen)
-    speeds = {side: _speed(points[:, JOINT[f"{side}_wrist"]], seen[:, JOINT[f"{side}_wrist"]], fps) / torso for side in "lr"}
+    speeds = {
+        side: _speed(points[:, JOINT[f"{side}_wrist"]], seen[:, JOINT[f"{side}_wrist"]], fps) / torso
+        for side in "lr"
+    }
     busy = [side for side in "lr" if speeds[side] > GESTURE]
     if busy:
         phrases.append(_arms(busy, max(speeds.values()) > FAST, raised))
@@ -80,7 +83,8 @@ def _arms(busy: list[str], fast: bool, raised: bool) -> str:
 def _raised(points: Tensor, seen: Tensor) -> bool:
     """True when a wrist is above its shoulder in more than a third of the frames."""
     above = [
-        (points[:, JOINT[f"{side}_wrist"], 1] < points[:, JOINT[f"{side}_shoulder"], 1]) & seen[:, JOINT[f"{side}_wrist"]]
+        (points[:, JOINT[f"{side}_wrist"], 1] < points[:, JOINT[f"{side}_shoulder"], 1])
+        & seen[:, JOINT[f"{side}_wrist"]]
         for side in "lr"
     ]
     return max(float(side.float().mean()) for side in above) > 1 / 3
@@ -91,7 +95,9 @@ def _torso_length(points: Tensor, seen: Tensor) -> float | None:
     for a, b, factor in (("neck", "pelvis", 1.0), ("l_shoulder", "r_shoulder", 1.5)):
         both = seen[:, JOINT[a]] & seen[:, JOINT[b]]
         if bool(both.any()):
-            return max(factor * float((points[both, JOINT[a]] - points[both, JOINT[b]]).norm(dim=-1).median()), 1.0)
+            return max(
+                factor * float((points[both, JOINT[a]] - points[both, JOINT[b]]).norm(dim=-1).median()), 1.0
+            )
     return None
 
 

@@ -1,8 +1,8 @@
 """A wish in the user's words -> the prompts that an engine expects. Offline, deterministic, loses no word.
 
-The wish is cut into phrases, each phrase is sorted into a slot by the lexicon, empty slots are filled from the subject's
-description and from the motion, and the engine's grammar puts the slots in order. KMC's grammar is that of its
-training captions: "<who> in <clothes>, <background>, <action>, <camera>, <shot>".
+The wish is cut into phrases, each is sorted into a slot by the lexicon, empty slots are filled from the
+subject's description and from the motion, and the engine's grammar puts the slots in order. KMC's grammar is
+that of its training captions: "<who> in <clothes>, <background>, <action>, <camera>, <shot>".
 """
 
 import re
@@ -14,6 +14,9 @@ from ..motion.types import Motion
 from ..subject.types import Subject
 from .describe import MotionWords, describe_motion
 from .lexicon import CONNECTORS, ENGINES, NEGATIONS, NEGATIVE, Engine, Slot, is_slot_word, slot_of
+
+# This engine was trained on long captions; these hold for every animation.
+SCAIL2_DETAILS = ("consistent identity and clothes", "natural motion", "detailed hands and face")
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,16 @@ class Wish:
         return ", ".join(self.slots[slot]) or default
 
 
-def enhance(wish: str, engine: Engine, *, motion: Motion | None = None, subject: Subject | None = None) -> Prompts:
-    """Prompts for `engine` from a wish and what the motion and the subject tell. Raises KMCError for an unknown engine."""
+def enhance(
+    wish: str, engine: Engine, *, motion: Motion | None = None, subject: Subject | None = None
+) -> Prompts:
+    """Prompts for `engine` from a wish and what the motion and the subject tell. Raises KMCError for an
+    unknown engine.
+    """
     if engine not in ENGINES:
-        raise KMCError(f"Expected an engine out of {', '.join(ENGINES)}, got '{engine}'; choose one of these.")
+        raise KMCError(
+            f"Expected an engine out of {', '.join(ENGINES)}, got '{engine}'; choose one of these."
+        )
     words = describe_motion(motion) if motion is not None else MotionWords()
     parsed = _with_subject(parse(wish), subject.description if subject is not None else "")
     negative = ", ".join((*parsed.avoid, NEGATIVE[engine]))
@@ -51,7 +60,9 @@ def enhance(wish: str, engine: Engine, *, motion: Motion | None = None, subject:
 
 
 def parse(wish: str) -> Wish:
-    """Sort the phrases of a wish into slots. Every word of the wish is in exactly one phrase of the result."""
+    """Sort the phrases of a wish into slots. Every word of the wish is in exactly one phrase of the
+    result.
+    """
     slots: dict[Slot, list[str]] = {slot: [] for slot in get_args(Slot)}
     avoid: list[str] = []
     for clause in re.split(r"[,;\n]+|(?<=[.!?])\s+", wish):
@@ -108,8 +119,7 @@ def _positive(wish: Wish, words: MotionWords, engine: Engine) -> str:
     if engine == "kmc":
         parts = [person, background, action, camera, shot, style]
     elif engine == "scail2":
-        parts = [style, shot, person, f"{action}" if action else "", background, camera, "consistent identity and clothes",
-                 "natural motion", "detailed hands and face"]  # fmt: skip
+        parts = [style, shot, person, action, background, camera, *SCAIL2_DETAILS]
     else:  # appearance and background only: these engines read the motion from the pose, words would fight it
         parts = [person, background, shot, style]
     return ", ".join(part for part in parts if part)

@@ -1,0 +1,309 @@
+"""The animator as the host's own MODEL, CLIP and VAE: its samplers, previews, LoRA loader and caches apply.
+
+The network predicts the clean signal; towards the host it is a flow model (velocity, sigma in 0..1), so that
+every sampler, schedule and shift node for flow models works unchanged.
+"""
+
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import comfy.conds
+import comfy.latent_formats
+import comfy.model_base
+import comfy.model_management as mm
+import comfy.ops
+import comfy.patcher_extension
+import comfy.sample
+import comfy.sd
+import comfy.supported_models_base
+import comfy.utils
+import latent_preview
+import node_helpers
+import torch
+from comfy.model_patcher import CoreModelPatcher
+from torch import Tensor, nn
+
+from ..errors import KMCError
+from ..model.checkpoint import load_animator_file
+from ..model.conditions import AnimatorConditions
+from ..model.params import AnimatorParams, TextParams
+from ..model.text import TextEncoder
+from ..model.transformer import Animator
+
+PREFIX = "kmc_"  # of the conditioning keys that hold AnimatorConditions
+FIELDS = tuple(field.name for field in fields(AnimatorConditions) if field.name != "text")
+REQUIRED = tuple(name for name in FIELDS if name != "carried")
+# Below this noise level the velocity would amplify rounding; no schedule of a few dozen steps goes there.
+SMALLEST_SIGMA = 1e-3
+
+
+class PixelFormat(comfy.latent_formats.LatentFormat):
+    """Latents are RGB in -1..1 at full size; previews show the picture itself."""
+
+    latent_channels = 3
+    latent_dimensions = 3
+    spacial_downscale_ratio = 1
+
+    def __init__(self) -> None:
+        self.latent_rgb_factors = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+
+    def process_in(self, latent: Tensor) -> Tensor:
+        return latent
+
+    def process_out(self, latent: Tensor) -> Tensor:
+        return latent
+
+
+class AnimatorConfig(comfy.supported_models_base.BASE):
+    """What the host asks of a model: sampling, dtypes, latent format."""
+
+    unet_extra_config: dict[str, Any] = {}
+    sampling_settings = {"shift": 1.0}
+    latent_format = PixelFormat
+    # Learned nulls and gates are trained under bf16 autocast; fp16 is left out because it was not.
+    supported_inference_dtypes = [torch.bfloat16, torch.float32]
+
+
+class HostAnimator(Animator):
+    """The animator behind the host's calling convention."""
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, x: Tensor, timestep: Tensor, context: Tensor | None = None, control: Any = None,
+        transformer_options: dict[str, Any] | None = None, **conditions: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """Noisy x [B, C, F, H, W] and timestep [B] 0..1000 -> velocity (x - x0_hat) / sigma."""
+        options = transformer_options or {}
+        wrappers = comfy.patcher_extension.get_all_wrappers(
+            comfy.patcher_extension.WrappersMP.DIFFUSION_MODEL, options
+        )
+        executor = comfy.patcher_extension.WrapperExecutor.new_class_executor(self._velocity, self, wrappers)
+        return executor.execute(x, timestep, context, conditions)
+
+    def _velocity(
+        self, x: Tensor, timestep: Tensor, context: Tensor | None, conditions: dict[str, Tensor]
+    ) -> Tensor:
+        missing = [name for name in REQUIRED if name not in conditions]
+        if missing or context is None:
+            raise KMCError(
+                f"The animator's conditions lack {', '.join(missing) or 'text'}. "
+                "Connect positive and negative of Animate Conditioning to the sampler."
+            )
+        dtype = self.compute_dtype or self.dtype
+        sigma = timestep / 1000
+        told = AnimatorConditions(text=context, **conditions).to(dtype=dtype)
+        told = replace(
+            told, hand_positions=conditions["hand_positions"]
+        )  # pixels: half precision would round
+        x0_hat = super().forward(x.to(dtype), sigma, told).float()
+        return (x - x0_hat) / sigma.clamp_min(SMALLEST_SIGMA).reshape(-1, 1, 1, 1, 1)
+
+    compute_dtype: torch.dtype | None = None  # set where the host casts weights while computing
+
+
+class AnimatorModel(comfy.model_base.BaseModel):
+    """The host's model around HostAnimator."""
+
+    def __init__(self, config: AnimatorConfig, device: Any = None) -> None:
+        network: Any = HostAnimator
+        super().__init__(config, comfy.model_base.ModelType.FLOW, device=device, unet_model=network)
+        self.network.compute_dtype = self.manual_cast_dtype
+
+    @property
+    def network(self) -> HostAnimator:
+        """The animator itself."""
+        return cast(HostAnimator, self.diffusion_model)
+
+    def get_dtype_inference(self) -> torch.dtype:
+        """fp32: the signal is pixels, and rounding it before the network would show as banding."""
+        return torch.float32
+
+    def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
+        out = super().extra_conds(**kwargs)
+        for name in FIELDS:
+            if kwargs.get(PREFIX + name) is not None:
+                out[name] = comfy.conds.CONDRegular(kwargs[PREFIX + name])
+        return out
+
+    def extra_conds_shapes(self, **kwargs: Any) -> dict[str, list[int]]:
+        references = kwargs.get(PREFIX + "references")
+        return {} if references is None else {"references": list(references.shape)}
+
+    def memory_required(
+        self, input_shape: Any, cond_shapes: dict[str, list[list[int]]] | None = None
+    ) -> float:
+        """Bytes of one evaluation on `input_shape` [B, C, F, H, W]: tokens and keys of a block, pixels."""
+        p = self.network.params
+        batch, _, frames, height, width = input_shape
+        grid = (height // p.patch) * (width // p.patch)
+        views = max((shape[1] for shape in (cond_shapes or {}).get("references", [])), default=1)
+        width_of_token = p.dim * (12 + 2 * p.mlp_ratio)  # q, k, v, their rotated copies, context and MLP
+        neighbours = 2 * p.dim * (2 * p.temporal_radius + 2 + views)  # keys and values read by each frame
+        tokens = batch * frames * (grid + 2) * (width_of_token + neighbours)
+        pixels = batch * frames * height * width * (3 * p.pixel_width + 12 * p.channels)
+        return (tokens + pixels) * mm.dtype_size(self.manual_cast_dtype or self.get_dtype())
+
+
+class TextModel(nn.Module):
+    """The text encoder behind the host's CLIP. It is so small that fp32 costs nothing."""
+
+    def __init__(
+        self, params: TextParams, device: Any = None, dtype: Any = None, model_options: Any = None
+    ) -> None:
+        super().__init__()
+        self.encoder = TextEncoder(params, operations=comfy.ops.manual_cast, device=device, dtype=dtype)
+        self.dtypes = {dtype}
+        self.execution_device: torch.device | None = None
+
+    def set_clip_options(self, options: dict[str, Any]) -> None:
+        """The host tells the device here; layer choices do not apply to this encoder."""
+        self.execution_device = options.get("execution_device", self.execution_device)
+
+    def reset_clip_options(self) -> None:
+        """Back to no device."""
+        self.execution_device = None
+
+    def encode_token_weights(self, tokens: dict[str, list[list[tuple[int, float]]]]) -> tuple[Tensor, None]:
+        """Tokens of one or more prompts -> embeddings [B, L, C]; there is no pooled vector."""
+        ids = torch.tensor(
+            [[word for word, _ in prompt] for prompt in tokens["kmc"]], device=self.execution_device
+        )
+        return self.encoder(ids).float().to(mm.intermediate_device()), None
+
+    def load_sd(self, state: dict[str, Tensor]) -> tuple[list[str], list[str]]:
+        """Load strictly; nothing can be missing or left over."""
+        self.encoder.load_state_dict(state, strict=True, assign=getattr(self, "can_assign_sd", False))
+        return [], []
+
+
+class Tokenizer:
+    """The host's tokenizer interface over the encoder's own words. Weights in brackets are plain text
+    here.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, embedding_directory: Any = None, tokenizer_data: Any = None
+    ) -> None:
+        self.encoder = encoder
+
+    def tokenize_with_weights(
+        self, text: str, return_word_ids: bool = False, **kwargs: Any
+    ) -> dict[str, Any]:
+        """One prompt as the host's list of (id, weight), by the encoder's name."""
+        ids = self.encoder.tokenize(text).tolist()
+        return {"kmc": [[(word, 1.0, k) if return_word_ids else (word, 1.0) for k, word in enumerate(ids)]]}
+
+    def untokenize(self, token_weight_pair: Any) -> list[Any]:
+        """Words are hashed: only their ids are known."""
+        return [(pair, str(pair[0])) for pair in token_weight_pair]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Nothing to save: words are hashed, not listed."""
+        return {}
+
+
+class PixelVAE(comfy.sd.VAE):
+    """The host's pixel-space VAE for clips: latents [B, 3, F, H, W] in -1..1 <-> pictures."""
+
+    def __init__(self) -> None:
+        super().__init__(sd={"pixel_space_vae": torch.tensor(1.0)}, dtype=torch.float32)
+        self.latent_dim = 3
+        self.upscale_ratio = self.downscale_ratio = (_same, 1, 1)
+        self.upscale_index_formula = self.downscale_index_formula = (1, 1, 1)
+        self.memory_used_encode = self.memory_used_decode = _pixel_memory
+
+
+def _same(frames: int) -> int:
+    return frames
+
+
+def _pixel_memory(shape: Any, dtype: torch.dtype) -> int:
+    """Input, output and the clamped copy."""
+    return 3 * 3 * shape[-3] * shape[-2] * shape[-1] * mm.dtype_size(dtype)
+
+
+def load_animator(path: Path) -> tuple[CoreModelPatcher, comfy.sd.CLIP, comfy.sd.VAE]:
+    """A checkpoint as the host's MODEL, CLIP and VAE. KMCError when it is missing, damaged or foreign."""
+    params, state = load_animator_file(path)
+    network, text = _part(state, "animator."), _part(state, "text.")
+    try:
+        return _model(params, network), _clip(params.text, text), PixelVAE()
+    except RuntimeError as error:  # load_state_dict lists what does not fit
+        raise KMCError(
+            f"{path.name} does not fit its own sizes ({error}). Download or copy it again."
+        ) from error
+
+
+def _model(params: AnimatorParams, state: dict[str, Tensor]) -> CoreModelPatcher:
+    load_device, offload_device = mm.get_torch_device(), mm.unet_offload_device()
+    config = AnimatorConfig({"params": params})
+    dtype = mm.unet_dtype(
+        model_params=comfy.utils.calculate_parameters(state),
+        supported_dtypes=config.supported_inference_dtypes,
+    )
+    config.set_inference_dtype(
+        dtype, mm.unet_manual_cast(dtype, load_device, config.supported_inference_dtypes)
+    )
+    model = AnimatorModel(config, device=offload_device)
+    patcher = CoreModelPatcher(model, load_device=load_device, offload_device=offload_device)
+    model.diffusion_model.load_state_dict(state, strict=True, assign=patcher.is_dynamic())
+    return patcher
+
+
+def _clip(params: TextParams, state: dict[str, Tensor]) -> comfy.sd.CLIP:
+    words = TextEncoder(params, device="meta")  # without weights: it only cuts text into ids
+    target = comfy.supported_models_base.ClipTarget(partial(Tokenizer, words), partial(TextModel, params))
+    return comfy.sd.CLIP(target, state_dict=[state], model_options={"dtype": torch.float32})
+
+
+def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def params_of(model: Any) -> AnimatorParams:
+    """Sizes of a MODEL that `load_animator` made. KMCError for any other model."""
+    network = getattr(model.model, "diffusion_model", None)
+    if not isinstance(network, HostAnimator):
+        raise KMCError(
+            f"Animate Conditioning drives the KMC animator, got {type(model.model).__name__}; use Load "
+            "Animator."
+        )
+    return network.params
+
+
+def attach(conditioning: Any, conditions: AnimatorConditions) -> Any:
+    """The host's CONDITIONING with the animator's conditions beside each text; the input is left as it is."""
+    values = {
+        PREFIX + name: getattr(conditions, name) for name in FIELDS if getattr(conditions, name) is not None
+    }
+    return node_helpers.conditioning_set_values(conditioning, values)
+
+
+def empty_latent(frames: int, size: tuple[int, int]) -> dict[str, Any]:
+    """LATENT for a clip of that many frames, size (width, height): mid-grey pixels."""
+    return {"samples": torch.zeros(1, 3, frames, size[1], size[0], device=mm.intermediate_device())}
+
+
+def sample(
+    model: Any,
+    positive: Any,
+    negative: Any,
+    latent: dict[str, Any],
+    *,
+    seed: int,
+    steps: int,
+    cfg: float,
+    denoise: float,
+) -> dict[str, Any]:
+    """LATENT after `steps` Euler steps on the flow model's schedule; previews and cancel are the host's."""
+    start = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
+    noise = comfy.sample.prepare_noise(start, seed, latent.get("batch_index"))
+    samples = comfy.sample.sample(
+        model, noise, steps, cfg, "euler", "simple", positive, negative, start, denoise=denoise, seed=seed,
+        noise_mask=latent.get("noise_mask"), callback=latent_preview.prepare_callback(model, steps),
+        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+    )  # fmt: skip
+    return {key: value for key, value in latent.items() if key != "downscale_ratio_spacial"} | {
+        "samples": samples
+    }

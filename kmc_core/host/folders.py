@@ -1,0 +1,102 @@
+"""Where files live on the host: weights, motions, subjects. Names that users type are checked, never used as
+paths.
+"""
+
+from pathlib import Path
+
+import folder_paths
+
+from ..errors import KMCError
+
+WEIGHTS = Path(__file__).parents[2] / "weights"
+ANIMATORS, SUBJECTS = "kmc", "kmc_subjects"  # the host's model folders
+MOTIONS = "motions"  # folder inside the host's output folder
+SUFFIX = ".safetensors"
+
+
+def perception_weights() -> Path:
+    """Folder of the bundled perception nets."""
+    return WEIGHTS / "perception"
+
+
+def animator_names() -> list[str]:
+    """Checkpoints that come with the pack, then those in models/kmc."""
+    bundled = sorted(path.name for path in (WEIGHTS / "animator").glob(f"*{SUFFIX}"))
+    return list(dict.fromkeys(bundled + _model_files(ANIMATORS)))
+
+
+def animator_path(name: str) -> Path:
+    """A checkpoint by its name; a file in models/kmc takes precedence over the bundled one."""
+    return _model_path(ANIMATORS, name) or WEIGHTS / "animator" / name
+
+
+def subject_names() -> list[str]:
+    """Subjects in the library folder, without the ending."""
+    return [name.removesuffix(SUFFIX) for name in _model_files(SUBJECTS)]
+
+
+def subject_path(name: str) -> Path:
+    """File of a subject in the library; KMCError when the library has none of that name."""
+    path = _model_path(SUBJECTS, f"{name}{SUFFIX}")
+    if path is None:
+        raise KMCError(
+            f"The subject library has no '{name}'; there are {', '.join(subject_names()) or 'none yet'}."
+        )
+    return path
+
+
+def subject_folder() -> Path:
+    """The library folder that new subjects are written to; made when it is missing."""
+    folder = Path(_model_folders(SUBJECTS)[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def motion_names() -> list[str]:
+    """Motion files in the input folder, then those that Save Motion wrote, annotated as the host does."""
+    written = Path(folder_paths.get_output_directory())
+    saved = sorted((written / MOTIONS).rglob(f"*{SUFFIX}"))
+    given = sorted(path.name for path in Path(folder_paths.get_input_directory()).glob(f"*{SUFFIX}"))
+    return given + [f"{path.relative_to(written).as_posix()} [output]" for path in saved]
+
+
+def motion_path(name: str) -> Path:
+    """File of an entry of `motion_names`; KMCError when it lies outside the host's folders or is missing."""
+    root, path = folder_paths.get_input_directory(), folder_paths.get_annotated_filepath(name)
+    if name.endswith(" [output]"):
+        root = folder_paths.get_output_directory()
+    if not Path(path).resolve().is_relative_to(Path(root).resolve()):
+        raise KMCError(f"'{name}' lies outside the host's folders; choose a motion from the list.")
+    if not Path(path).is_file():
+        raise KMCError(f"The motion '{name}' does not exist any more; refresh the page and choose another.")
+    return Path(path)
+
+
+def new_motion_path(prefix: str) -> Path:
+    """A new numbered file for a prefix such as 'motions/dance'; KMCError when it would leave the output
+    folder.
+    """
+    output = Path(folder_paths.get_output_directory()).resolve()
+    wanted = output / prefix
+    if not prefix.strip() or prefix.endswith(("/", "\\")) or not wanted.resolve().is_relative_to(output):
+        raise KMCError(
+            f"The name '{prefix}' is empty or leaves the output folder; use one such as 'motions/dance'."
+        )
+    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(output))
+    return Path(folder) / f"{name}_{counter:05}_{SUFFIX}"
+
+
+def _model_folders(kind: str) -> list[str]:
+    folder_paths.add_model_folder_path(kind, str(Path(folder_paths.models_dir) / kind))
+    return folder_paths.get_folder_paths(kind)
+
+
+def _model_files(kind: str) -> list[str]:
+    _model_folders(kind)
+    return [name for name in folder_paths.get_filename_list(kind) if name.endswith(SUFFIX)]
+
+
+def _model_path(kind: str, name: str) -> Path | None:
+    _model_folders(kind)
+    found = folder_paths.get_full_path(kind, name)
+    return Path(found) if found else None

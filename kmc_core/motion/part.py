@@ -1,0 +1,34 @@
+"""A stretch of frames of a motion."""
+
+from dataclasses import fields, replace
+
+from torch import Tensor
+
+from ..errors import KMCError
+from .types import FaceMotion, Motion, Track
+
+
+def part_of(motion: Motion, start: int = 0, length: int = 0) -> Motion:
+    """Frames start .. start + length of every track; length 0 runs to the end. KMCError when they reach past
+    it.
+    """
+    frames = motion.frames
+    end = start + length if length else frames
+    if not 0 <= start < end <= frames:
+        asked = f"{length} frames from frame {start}" if length else f"the frames from {start} on"
+        raise KMCError(
+            f"The motion has {frames} frames, but {asked} were asked for; choose a part inside it."
+        )
+    if (start, end) == (0, frames):
+        return motion
+    return replace(motion, tracks=tuple(_cut(track, slice(start, end)) for track in motion.tracks))
+
+
+def _cut(track: Track, part: slice) -> Track:
+    def cut(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor[part]
+
+    face = track.face
+    if face is not None:
+        face = FaceMotion(**{field.name: getattr(face, field.name)[part] for field in fields(FaceMotion)})
+    return Track(cut(track.body), cut(track.world), cut(track.hands), face)

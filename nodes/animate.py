@@ -1,0 +1,218 @@
+"""Motion and identity as conditions of the animator, and its sampler."""
+
+from comfy_api.latest import io
+
+from ..kmc_core.engines.kmc import animate_conditions
+from ..kmc_core.host.animator import attach, empty_latent, params_of, sample
+from . import sockets
+
+LONGEST = 16384  # frames: nine minutes at 30 frames a second
+
+
+class AnimateConditioning(io.ComfyNode):
+    """See kmc_core.engines.kmc."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="KMC_AnimateConditioning",
+            display_name="Animate Conditioning",
+            category="KMC/animate",
+            description=(
+                "Tell the KMC animator what to move and how: motion and identity join the text conditioning."
+            ),
+            inputs=[
+                io.Model.Input(
+                    "model",
+                    tooltip="The animator from Load Animator; it tells the sizes that it was made for.",
+                ),
+                io.Conditioning.Input("positive", tooltip="The positive prompt from CLIP Text Encode."),
+                io.Conditioning.Input(
+                    "negative",
+                    tooltip="The negative prompt from CLIP Text Encode; counts when cfg is above 1.",
+                ),
+                sockets.Motion.Input(
+                    "motion", tooltip="What to do, fitted to the subject by Retarget Motion."
+                ),
+                sockets.Identity.Input("identity", tooltip="Who does it, from Inject Identity."),
+                io.Int.Input(
+                    "width",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    step=16,
+                    tooltip=(
+                        "Width of the result. 0 takes the subject's shape at the size that the animator "
+                        "was trained for."
+                    ),
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    step=16,
+                    tooltip=(
+                        "Height of the result. 0 takes the subject's shape at the size that the animator "
+                        "was trained for."
+                    ),
+                ),
+                io.Int.Input(
+                    "start_frame",
+                    default=0,
+                    min=0,
+                    max=LONGEST,
+                    tooltip="First frame of the motion to use, from 0.",
+                ),
+                io.Int.Input(
+                    "length",
+                    default=0,
+                    min=0,
+                    max=LONGEST,
+                    tooltip="Number of frames. 0 uses all up to the end.",
+                ),
+                io.Float.Input(
+                    "body_strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How closely the body follows. 0 leaves it to the animator.",
+                ),
+                io.Float.Input(
+                    "hand_strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How closely hands and fingers follow. 0 leaves them to the animator.",
+                ),
+                io.Float.Input(
+                    "face_strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How closely expression and head turn follow. 0 leaves them to the animator.",
+                ),
+                io.Int.Input(
+                    "person",
+                    default=0,
+                    min=0,
+                    max=15,
+                    advanced=True,
+                    tooltip="Which person of the motion to follow when it holds several, from 0.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output(
+                    "positive", tooltip="Text, motion and identity, for the sampler's positive input."
+                ),
+                io.Conditioning.Output(
+                    "negative", tooltip="The same without motion and identity, for the negative input."
+                ),
+                io.Latent.Output(
+                    "latent", tooltip="Empty clip of the right size and length, for the sampler."
+                ),
+                io.Float.Output("fps", tooltip="Frame rate of the motion, for Create Video."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        positive,
+        negative,
+        motion,
+        identity,
+        width,
+        height,
+        start_frame,
+        length,
+        body_strength,
+        hand_strength,
+        face_strength,
+        person,
+    ) -> io.NodeOutput:
+        conditions, size = animate_conditions(
+            motion,
+            identity,
+            params=params_of(model),
+            size=(width, height),
+            start=start_frame,
+            length=length,
+            strengths={"body": body_strength, "hands": hand_strength, "face": face_strength},
+            track=person,
+        )
+        guided = conditions.drop("body", "hands", "face", "identity")
+        latent = empty_latent(conditions.moved.shape[2], size)
+        return io.NodeOutput(attach(positive, conditions), attach(negative, guided), latent, motion.fps)
+
+
+class DistilledSampler(io.ComfyNode):
+    """See kmc_core.host.animator.sample."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="KMC_DistilledSampler",
+            display_name="Distilled Sampler",
+            category="KMC/animate",
+            description=(
+                "Sample the animation in a few steps: the Euler method on the flow model's own schedule."
+            ),
+            search_aliases=["ksampler", "few step sampler"],
+            inputs=[
+                io.Model.Input("model", tooltip="The animator, with or without LoRAs."),
+                io.Conditioning.Input("positive", tooltip="Positive of Animate Conditioning."),
+                io.Conditioning.Input(
+                    "negative", tooltip="Negative of Animate Conditioning; evaluated when cfg is not 1."
+                ),
+                io.Latent.Input(
+                    "latent",
+                    tooltip="Latent of Animate Conditioning, or one to start from with denoise below 1.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="The same seed gives the same noise, so the same result.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=4,
+                    min=1,
+                    max=200,
+                    tooltip="Evaluations of the network in time. 4 suits the bundled model.",
+                ),
+                io.Float.Input(
+                    "cfg",
+                    default=1.0,
+                    min=0.0,
+                    max=20.0,
+                    step=0.1,
+                    tooltip="Guidance: above 1 pushes away from the negative, at twice the time. 1 is off.",
+                ),
+                io.Float.Input(
+                    "denoise",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="1 starts from noise; less keeps that much of the given latent.",
+                ),
+            ],
+            outputs=[io.Latent.Output("latent", tooltip="The sampled clip, for VAE Decode.")],
+        )
+
+    @classmethod
+    def execute(cls, model, positive, negative, latent, seed, steps, cfg, denoise) -> io.NodeOutput:
+        return io.NodeOutput(
+            sample(model, positive, negative, latent, seed=seed, steps=steps, cfg=cfg, denoise=denoise)
+        )
+
+
+NODES = [AnimateConditioning, DistilledSampler]

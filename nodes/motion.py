@@ -1,0 +1,3 @@
+"""Motion: from videos, from files, from other extractors; looked at, kept, fitted to a subject."""
+
+NODES = []
