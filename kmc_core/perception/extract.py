@@ -12,6 +12,7 @@ from ..motion.types import Motion, Track
 from .body import BodyTracker
 from .clips import Clip, TensorClip, VideoFile
 from .face import FaceTracker, face_motion
+from .hands import HandTracker
 from .person import PictureLook, face_embedding, look_at_picture, person_mask
 from .suite import Perception
 
@@ -95,7 +96,12 @@ def encode_hands(
     With a body in `motion` the hands are looked for at that person's wrists, and hands that are never seen give
     confidence 0; without a body the two largest hands are followed and a clip without one raises KMCError.
     """
-    raise NotImplementedError
+    tracker = HandTracker(nets)
+    hands = torch.cat([tracker(frames, body) for frames, body in _stream(clip, motion, progress, check)])
+    if not hands.any() and _body(motion) is None:
+        raise KMCError("No hand was found in any frame; use a clip that shows hands larger, or encode the body first "
+                       "so that small hands are found.")  # fmt: skip
+    return _with_parts(clip, motion, hands=hands)
 
 
 def _stream(
