@@ -1,0 +1,299 @@
+"""Retargeting: one person's motion moved onto a character with other proportions, in its picture's pixels.
+
+Body: the driver's bone directions with the character's bone lengths. Lengths are medians over all frames and
+all views, so that one foreshortened frame does not shorten a limb. Hands ride on the wrists, the face on the head.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+
+from ..errors import KMCError
+from .bones import SEEN, weighted_median
+from .character import Character
+from .face_frame import to_head_frame
+from .proportions import FACE, HAND, Proportions, character_lengths, compare, track_lengths, typical_lengths
+from .retarget_face import move_face
+from .skeleton import BODY_BONES, HAND_BONES, JOINT, LEFT, RIGHT
+from .trajectory import filled
+from .types import Motion, Track
+
+PlacementMode = Literal["match picture", "match video"]
+
+WRISTS: Final = {LEFT: JOINT["l_wrist"], RIGHT: JOINT["r_wrist"]}
+ANCHORS: Final = tuple(JOINT[name] for name in ("pelvis", "neck", "nose"))
+OFTEN: Final = 0.5  # share of the frames in which an anchor must be seen to be preferred
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the driver's picture lies in the character's: target + scale * (point - source)."""
+
+    source: Tensor  # [2] driver pixels
+    target: Tensor  # [2] character pixels
+    scale: float
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """[..., 2] driver pixels -> [..., 2] character pixels."""
+        return self.target + self.scale * (points - self.source)
+
+
+def retarget(
+    motion: Motion,
+    subject: Character,
+    *,
+    placement: PlacementMode = "match picture",
+    track: int = 0,
+    body_strength: float = 1.0,
+    face_strength: float = 1.0,
+    hand_strength: float = 1.0,
+) -> Motion:
+    """The motion of one track as `subject` would do it: one track, in the pixels of the subject's first picture.
+
+    "match picture" starts from the picture: the character keeps its size and, at the driver's median position, its
+    place (of the pelvis, else the neck, else the head). "match video" keeps the driver's framing: the video's frame
+    is fitted into the picture, and the character takes the driver's place and overall size there, with its own
+    proportions.
+
+    Strengths scale the departure from rest, bone by bone at constant length. 1 is the driver's motion; 0 is, for
+    the body, the character's pose in its first view (where that does not show a bone: the driver's median), the
+    same for the hands, and for the face the character's own expression. The head's rotation is always the driver's
+    own, unscaled. The character's expression in its picture counts as its neutral face; the driver's neutral face is
+    the median of its calmest frames.
+
+    Confidences are kept: what was not seen in the driver stays unseen, at 0, 0, 0. A bone never seen in the subject
+    gets the length that the driver's has at the subject's size. Raises KMCError when nothing can be matched.
+    """
+    driver = _driver(motion, track)
+    if not subject.views:
+        raise KMCError(f"Subject '{subject.name}' has no views; create it from at least one picture.")
+    for name, value in (("body", body_strength), ("face", face_strength), ("hand", hand_strength)):
+        if not (math.isfinite(value) and value >= 0):
+            raise KMCError(f"The {name} strength is {value}; give a number from 0 up.")
+    pose, picture = subject.views[0].pose, subject.views[0].image
+    size = (picture.shape[-1], picture.shape[-2])
+    proportions = compare(typical_lengths(*track_lengths(driver)), character_lengths(subject))
+    if placement == "match picture":
+        place = _match_picture(driver, pose, proportions)
+    elif placement == "match video":
+        place = _match_frames(motion.size, size)
+    else:
+        raise KMCError(f"Placement is '{placement}'; choose 'match picture' or 'match video'.")
+    lengths = proportions.relative * place.scale  # character pixels per driver pixel, part by part
+    rest = place.scale / proportions.size if math.isfinite(proportions.size) else 1.0
+    body = (
+        None
+        if driver.body is None
+        else _move_body(driver.body, place, lengths, pose.body, rest, body_strength)
+    )
+    moved = Track(
+        body=body,
+        world=_move_world(driver, proportions),
+        hands=None
+        if driver.hands is None
+        else _move_hands(driver, body, place, lengths, pose, rest, hand_strength),
+        face=move_face(driver, body, subject, place, float(lengths[FACE]), face_strength),
+    )
+    return Motion(fps=motion.fps, size=size, tracks=(moved,))
+
+
+def _driver(motion: Motion, track: int) -> Track:
+    if motion.frames == 0:
+        raise KMCError("The motion has no frames; encode a video that shows a person.")
+    if not 0 <= track < len(motion.tracks):
+        raise KMCError(f"The motion has {len(motion.tracks)} people, but person {track + 1} was asked for.")
+    driver = motion.tracks[track]
+    if not any(bool((seen >= SEEN).any()) for seen in _confidences(driver)):
+        raise KMCError("Nobody is seen in the motion; encode a video that shows a person.")
+    return driver
+
+
+def _confidences(track: Track) -> list[Tensor]:
+    points = [part[..., 3] for part in (track.body, track.hands) if part is not None]
+    return points + ([track.face.confidence] if track.face is not None else [])
+
+
+def _match_picture(driver: Track, pose: Track, proportions: Proportions) -> Placement:
+    """The character's size, and its place at the driver's median: of the first anchor that both show often."""
+    if math.isnan(proportions.size):
+        raise KMCError(
+            "The motion and the subject's pictures show no common part to compare sizes by; "
+            "use a picture that shows what the video shows, or placement 'match video'."
+        )
+    ours, theirs = _anchors(driver), _anchors(pose)
+    for often in (OFTEN, 0.0):
+        for name, (points, seen) in ours.items():
+            if (
+                name in theirs
+                and bool((theirs[name][1] > 0).any())
+                and float((seen > 0).float().mean()) > often
+            ):
+                source = weighted_median(points, seen[:, None].expand_as(points))
+                return Placement(source, theirs[name][0][0], proportions.size)
+    raise KMCError(
+        "The motion and the subject's first picture show no common part to place the character by; "
+        "use a picture that shows what the video shows, or placement 'match video'."
+    )
+
+
+def _anchors(track: Track) -> dict[str, tuple[Tensor, Tensor]]:
+    """Candidate anchors, best first: positions [F, 2] and confidences [F], 0 where not seen."""
+    anchors: dict[str, tuple[Tensor, Tensor]] = {}
+    if track.body is not None:
+        body = track.body.float()
+        anchors |= {f"joint {joint}": (body[:, joint, :2], body[:, joint, 3]) for joint in ANCHORS}
+    if track.face is not None:
+        anchors["face"] = (to_head_frame(track.face).centre[:, :2], track.face.confidence.float())
+    if track.hands is not None:
+        hands = track.hands.float()
+        anchors |= {f"hand {side}": (hands[:, side, 0, :2], hands[:, side, 0, 3]) for side in (LEFT, RIGHT)}
+    return {name: (points, seen * (seen >= SEEN)) for name, (points, seen) in anchors.items()}
+
+
+def _match_frames(video: tuple[int, int], picture: tuple[int, int]) -> Placement:
+    """The video's frame as large as it fits into the picture, centred."""
+    source, target = torch.tensor(video, dtype=torch.float32), torch.tensor(picture, dtype=torch.float32)
+    return Placement(source / 2, target / 2, float((target / source).min()))
+
+
+def _walk_order(root: int) -> list[tuple[int, int, int]]:
+    """(parent, child, bone) of every bone, parents first, from any root."""
+    order, reached = [], {root}
+    while len(order) < len(BODY_BONES):
+        for index, (a, b) in enumerate(BODY_BONES):
+            if (a in reached) != (b in reached):
+                parent, child = (a, b) if a in reached else (b, a)
+                order.append((parent, child, index))
+                reached.add(child)
+    return order
+
+
+def _walk(
+    points: Tensor,
+    seen: Tensor,
+    root: int,
+    target: Tensor,
+    lengths: Tensor,
+    rest: dict[int, Tensor],
+    strength: float,
+) -> Tensor:
+    """Rebuild the joints [F, J, 3] from the root's new place [F, 3] with each bone's length scaled.
+
+    A joint that is not seen [F, J] is skipped: its children hang on the nearest ancestor that is seen. `rest` gives,
+    by child joint, the bone's vector [3] at strength 0.
+    """
+    old, new = points.clone(), target[:, None].expand_as(points).clone()
+    old[:, root] = filled(points[:, root], seen[:, root])
+    for parent, child, index in _walk_order(root):
+        vector = (points[:, child] - old[:, parent]) * lengths[index]
+        if child in rest and strength != 1:
+            vector = torch.where(seen[:, parent, None], _blend(rest[child], vector, strength), vector)
+        here = seen[:, child, None]
+        new[:, child] = torch.where(here, new[:, parent] + vector, new[:, parent])
+        old[:, child] = torch.where(here, points[:, child], old[:, parent])
+    return new
+
+
+def _blend(rest: Tensor, vector: Tensor, strength: float) -> Tensor:
+    """Between two vectors [..., 3]: the direction turns, the length does not collapse on the way."""
+    mixed = rest + strength * (vector - rest)
+    ends = rest.norm(dim=-1, keepdim=True), vector.norm(dim=-1, keepdim=True)
+    length = (ends[0] + strength * (ends[1] - ends[0])).clamp(min=0)
+    return mixed * length / mixed.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+
+
+def _move_body(
+    body: Tensor, place: Placement, lengths: Tensor, pose: Tensor | None, rest_scale: float, strength: float
+) -> Tensor:
+    """[F, 25, 4] in driver pixels -> the same in character pixels."""
+    body = body.float()
+    points, seen = body[..., :3], body[..., 3] >= SEEN
+    root = next((joint for joint in ANCHORS if float(seen[:, joint].float().mean()) > OFTEN), None)
+    if root is None:
+        root = int(seen.sum(dim=0).argmax())
+    start = filled(points[:, root], seen[:, root])
+    target = torch.cat([place(start[:, :2]), start[:, 2:] * place.scale], dim=1)
+    rest: dict[int, Tensor] = {}
+    if strength != 1:
+        middle = weighted_median(target, seen[:, root, None].expand_as(target).float()).nan_to_num()
+        target = middle + strength * (target - middle)
+        rest = _body_rest(body, lengths, root, pose, rest_scale)
+    moved = _walk(points, seen, root, target, lengths, rest, strength)
+    return torch.cat([moved * seen[..., None], body[..., 3:]], dim=-1)
+
+
+def _body_rest(
+    body: Tensor, lengths: Tensor, root: int, pose: Tensor | None, scale: float
+) -> dict[int, Tensor]:
+    """By child joint: the bone's vector [3] in the character's picture, else the driver's median, where seen."""
+    rest = {}
+    for parent, child, index in _walk_order(root):
+        for joints, factor in ((pose, scale), (body, float(lengths[index]))):
+            if joints is None:
+                continue
+            joints = joints.float()
+            vectors = (joints[:, child, :3] - joints[:, parent, :3]) * factor
+            seen = joints[:, (parent, child), 3].amin(dim=1) >= SEEN
+            if bool(seen.any()):
+                rest[child] = weighted_median(vectors, seen[:, None].expand_as(vectors).float())
+                break
+    return rest
+
+
+def _move_world(driver: Track, proportions: Proportions) -> Tensor | None:
+    """The metric joints with the character's proportions, at the driver's size; the pelvis stays the origin."""
+    if driver.world is None:
+        return None
+    world = driver.world.float()
+    everyone = torch.ones(world.shape[:2], dtype=torch.bool)
+    root = JOINT["pelvis"]
+    return _walk(world, everyone, root, world[:, root], proportions.relative, {}, 1.0)
+
+
+def _move_hands(
+    driver: Track,
+    body: Tensor | None,
+    place: Placement,
+    lengths: Tensor,
+    pose: Track,
+    rest_scale: float,
+    strength: float,
+) -> Tensor:
+    """[F, 2, 21, 4]: each hand scaled about the body's wrist, or placed like the picture where no wrist is seen."""
+    assert driver.hands is not None
+    hands = driver.hands.float().clone()
+    for side, wrist in WRISTS.items():
+        hand = hands[:, side]
+        start = hand[:, 0, :2]
+        target = place(start)
+        if body is not None and driver.body is not None:
+            old = driver.body.float()[:, wrist]
+            beside = body[:, wrist, :2] + (start - old[:, :2]) * lengths[HAND]
+            target = torch.where(old[:, 3:] >= SEEN, beside, target)
+        points = (hand[..., :3] - hand[:, :1, :3]) * lengths[HAND]
+        if strength != 1:
+            points = _blend_hand(points, hand[..., 3], pose, side, rest_scale, strength)
+        points[..., :2] += target[:, None]
+        hands[:, side, :, :3] = points * (hand[..., 3:] >= SEEN)
+    return hands
+
+
+def _blend_hand(
+    points: Tensor, confidence: Tensor, pose: Track, side: int, rest_scale: float, strength: float
+) -> Tensor:
+    """[F, 21, 3] from the wrist, bone by bone between the character's hand (else the driver's median) and these."""
+    shown = None if pose.hands is None else pose.hands.float()[0, side]
+    if shown is not None and float(shown[:, 3].amin()) >= SEEN:
+        still = (shown[:, :3] - shown[:1, :3]) * rest_scale
+    else:
+        still = weighted_median(
+            points, (confidence >= SEEN)[..., None].expand_as(points).float()
+        ).nan_to_num()
+    blended = torch.zeros_like(points)
+    for parent, child in HAND_BONES:
+        vector = _blend(still[child] - still[parent], points[:, child] - points[:, parent], strength)
+        blended[:, child] = blended[:, parent] + vector
+    return blended
