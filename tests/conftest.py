@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ def _make_core_importable() -> None:
 _make_core_importable()
 
 import host as host_tool  # noqa: E402  (tools/ is on pytest's pythonpath)
+from harness import browser  # noqa: E402
+from harness.browser import PageReport  # noqa: E402
 from harness.inprocess import InProcessHost  # noqa: E402
 from harness.over_http import HttpHost  # noqa: E402
 
@@ -65,3 +68,12 @@ def running_host(
 def http_host(running_host: host_tool.RunningHost) -> HttpHost:
     """A client of `running_host`."""
     return HttpHost(running_host)
+
+
+@pytest.fixture
+def page(running_host: host_tool.RunningHost, tmp_path: Path) -> Callable[..., PageReport]:
+    """Opens the page of `running_host`: `page(workflow, renderer="nodes2", queue=True)`."""
+    missing = browser.why_not()
+    if missing:
+        pytest.skip(missing)
+    return functools.partial(browser.open_page, running_host.url, tmp_path / "page.png")
