@@ -1,6 +1,6 @@
 """The pack's nodes, one file for each stage of the graph."""
 
-from . import animate, identity, model, motion, prompt, sound
+from . import animate, examples, identity, model, motion, prompt, sound
 
 NODES = [
     *model.NODES,
@@ -9,4 +9,5 @@ NODES = [
     *prompt.NODES,
     *animate.NODES,
     *sound.NODES,
+    *examples.NODES,
 ]

@@ -1,0 +1,187 @@
+"""What the pack's workflows are: their steps, values and notes, free of any file format or coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Link:
+    """The output of another step, by the step's key and the output's name."""
+
+    key: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node. `inputs` holds links and the values that differ from the node's defaults."""
+
+    type: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Steps of one stage, drawn below each other in a frame; so are the groups of a column."""
+
+    title: str
+    column: int
+    color: str
+    steps: Mapping[str, Step]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A workflow. `id` is what the page knows it by; it never changes."""
+
+    name: str
+    id: str
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the workflows differ in."""
+
+    about: str
+    driver: str  # bundled clip
+    character: str  # bundled picture
+    subject: str
+    description: str
+    wish: str
+
+
+# A line of a note is a paragraph: the page wraps it.
+YOUR_FILES = "\n".join(
+    (
+        "## {about}",
+        "Press **Run**: the bundled video moves the bundled character.",
+        "",
+        "**Your own files:** put *Load Video* in the place of *Example Video* and *Load Image* in that of "
+        "*Example Image*, with the same connections.",
+        "",
+        "- Picture and video should frame the person alike: a bust for a bust, a full body for a full body.",
+        "- One person, well lit, hands in sight.",
+        "- The result has the frames, the frame rate and the sound of the video.",
+    )
+)
+ABOUT_MOTION = (
+    "Each node adds its part to the motion. Bypass *Encode Face Motion* or *Encode Hand Motion* (Ctrl+B) when you "
+    "do not need that part. *Save Motion* keeps the result as a file."
+)
+ABOUT_SAMPLING = "\n".join(
+    (
+        "**length** 0 animates the whole video; 16 is a quick try.",
+        "",
+        "**body / hand / face strength** below 1 follow that part less closely.",
+        "",
+        "**steps** 4 and **cfg** 1 suit the bundled model; a cfg above 1 takes twice as long.",
+    )
+)
+
+GREY, BLUE, GREEN, PURPLE, ORANGE = "#444", "#3f789e", "#3f7a4b", "#6b4f8a", "#9a6a35"
+
+
+def animation(case: Case) -> tuple[Group, ...]:
+    """The one graph of the pack: video and picture in, animated video with the original sound out."""
+    video, picture = Link("driver", "video"), Link("character", "image")
+    return (
+        Group("1  Video and picture", 0, GREY, {
+            "about": Step("MarkdownNote", {"text": YOUR_FILES.format(about=case.about)}, "Start here"),
+            "driver": Step("KMC_ExampleVideo", {"name": case.driver}),
+            "character": Step("KMC_ExampleImage", {"name": case.character}),
+        }),
+        Group("2  Motion of the video", 1, BLUE, {
+            "body": Step("KMC_EncodeBodyMotion", {"video": video}),
+            "face": Step("KMC_EncodeFaceMotion", {"video": video, "motion": Link("body", "motion")}),
+            "hands": Step("KMC_EncodeHandMotion", {"video": video, "motion": Link("face", "motion")}),
+            "about_motion": Step("MarkdownNote", {"text": ABOUT_MOTION}, "Parts of the motion"),
+        }),
+        Group("3  Character", 2, GREEN, {
+            "subject": Step("KMC_CreateSubject", {
+                "images": picture, "name": case.subject, "description": case.description,
+            }),
+            "identity": Step("KMC_InjectIdentity", {"subject": Link("subject", "subject")}),
+        }),
+        Group("4  Fit the motion to the character", 3, BLUE, {
+            "fit": Step("KMC_RetargetMotion", {
+                "motion": Link("hands", "motion"), "subject": Link("subject", "subject"),
+            }),
+            "preview": Step("KMC_PreviewMotion", {"motion": Link("fit", "motion")}),
+        }),
+        Group("5  Words", 4, PURPLE, {
+            "words": Step("KMC_EnhancePrompt", {
+                "wish": case.wish, "motion": Link("hands", "motion"), "subject": Link("subject", "subject"),
+            }),
+            "positive": Step("CLIPTextEncode", {
+                "text": Link("words", "positive"), "clip": Link("animator", "clip"),
+            }, "Positive prompt"),
+            "negative": Step("CLIPTextEncode", {
+                "text": Link("words", "negative"), "clip": Link("animator", "clip"),
+            }, "Negative prompt"),
+        }),
+        Group("6  Animate", 5, ORANGE, {
+            "animator": Step("KMC_LoadAnimator"),
+            "conditions": Step("KMC_AnimateConditioning", {
+                "model": Link("animator", "model"),
+                "positive": Link("positive", "CONDITIONING"),
+                "negative": Link("negative", "CONDITIONING"),
+                "motion": Link("fit", "motion"),
+                "identity": Link("identity", "identity"),
+            }),
+            "sampler": Step("KMC_DistilledSampler", {
+                "model": Link("animator", "model"),
+                "positive": Link("conditions", "positive"),
+                "negative": Link("conditions", "negative"),
+                "latent": Link("conditions", "latent"),
+            }),
+            "about_sampling": Step("MarkdownNote", {"text": ABOUT_SAMPLING}, "What to change"),
+        }),
+        Group("7  Video", 6, GREY, {
+            "pictures": Step("VAEDecode", {
+                "samples": Link("sampler", "latent"), "vae": Link("animator", "vae"),
+            }),
+            "sound": Step("KMC_VideoInfo", {"video": video}),
+            "video": Step("CreateVideo", {
+                "images": Link("pictures", "IMAGE"), "audio": Link("sound", "audio"),
+                "fps": Link("conditions", "fps"),
+            }),
+            "save": Step("SaveVideo", {"video": Link("video", "VIDEO"), "filename_prefix": "video/KMC"}),
+        }),
+    )  # fmt: skip
+
+
+PLANS = (
+    Plan(
+        "01_portrait",
+        "6c1f5f6e-2f0b-4a52-9a0a-5b6a6f0c0a01",
+        animation(
+            Case(
+                about="A portrait that talks",
+                driver="portrait.mp4",
+                character="portrait.png",
+                subject="Mira",
+                description="a young woman",
+                wish="talking to the camera, plain background",
+            )
+        ),
+    ),
+    Plan(
+        "02_full_body",
+        "6c1f5f6e-2f0b-4a52-9a0a-5b6a6f0c0a02",
+        animation(
+            Case(
+                about="A full body that moves",
+                driver="full_body.mp4",
+                character="full_body.png",
+                subject="Noa",
+                description="a person",
+                wish="full body",
+            )
+        ),
+    ),
+)
