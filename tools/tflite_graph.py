@@ -1,6 +1,6 @@
 """Read a float .tflite file and lower it to the small graph that `kmc_core.perception.graph` runs.
 
-The source speaks NHWC, ours NCHW: every layout question is settled here, once, so that the running code has none.
+The source speaks NHWC, ours NCHW: layout questions are settled here, once, so that the running code has none.
 Sparse ("densified") weights are decoded by the reference kernels of ai-edge-litert.
 """
 

@@ -1,7 +1,7 @@
 """Optional faster runtimes for the image nets, chosen by name: onnxruntime and ai-edge-litert.
 
 Their model files (`<name>.onnx`, `<name>.tflite`) are not part of the repository;
-`tools/convert_perception.py --onnx --tflite` makes them beside the weights or in any folder with the same layout.
+`tools/convert_perception.py --onnx --tflite` makes them beside the weights.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def load_runner(backend: str, folder: Path, name: str, *, signed: bool) -> Image
 
 
 class OnnxRunner:
-    """Runs an .onnx file exported from our own modules (so pixels are 0..1) with onnxruntime's own device choice."""
+    """Runs an .onnx file made from our modules (so pixels are 0..1), where onnxruntime prefers."""
 
     def __init__(self, path: Path):
         runtime = import_module("onnxruntime")
@@ -56,7 +56,7 @@ class OnnxRunner:
 
 
 class LiteRTRunner:
-    """Runs the source .tflite file on the CPU, one image at a time, as its graphs are made for batches of one."""
+    """Runs the source .tflite file on the CPU, one image at a time as its graph demands."""
 
     def __init__(self, path: Path, *, signed: bool):
         runtime = import_module("ai_edge_litert.interpreter")

@@ -30,7 +30,7 @@ class MixerBlock(nn.Module):
 
 
 class ExpressionNet(nn.Module):
-    """146 landmark positions (any unit, x right, y down) -> 52 coefficients in 0..1, in ARKit's MediaPipe order."""
+    """146 landmark positions (any unit, x right, y down) -> 52 coefficients in 0..1, in MediaPipe's order."""
 
     def __init__(self):
         super().__init__()

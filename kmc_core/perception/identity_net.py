@@ -25,7 +25,7 @@ class ResidualBlock(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """Halves the resolution; the shortcut is an average pool with zero channels (and edge pixels) appended."""
+    """Halves the resolution; the shortcut is an average pool with zero channels and edge pixels appended."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()

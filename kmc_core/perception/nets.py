@@ -1,4 +1,4 @@
-"""Load a perception net by name from its weights file. Strict: a file is used whole and unchanged, or refused."""
+"""Load a perception net by name from its weights file, which is used whole and unchanged or refused."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ GET_WEIGHTS = "restore weights/perception from the release, or run tools/convert
 
 @dataclass(frozen=True)
 class NetFile:
-    """One weights file, verified: its graph (None for the nets that are written as modules) and its tensors."""
+    """One verified weights file: its graph (None for nets that are written as modules) and its tensors."""
 
     name: str
     input_shape: tuple[int, ...]  # without the batch
@@ -46,8 +46,8 @@ class NetFile:
 class Net:
     """A loaded net: call it with a batch, get the source net's outputs as float32.
 
-    `module` is the torch module (None with another backend): movable, differentiable with respect to its input, its
-    weights frozen. Device and dtype are those the module has at the time of the call.
+    `module` is the torch module (None with another backend): movable, its weights frozen, differentiable with
+    respect to its input. Device and dtype are those the module has at the time of the call.
     """
 
     def __init__(
@@ -55,13 +55,20 @@ class Net:
     ):
         self.name, self.input_shape, self.module, self._runner = name, input_shape, module, runner
 
-    def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
-        """`images` [B,3,H,W] RGB 0..1 at the net's own size (`face_expressions`: points [B,146,2]) -> outputs."""
+    def __call__(self, images: Tensor, outputs: tuple[int, ...] | None = None) -> tuple[Tensor, ...]:
+        """`images` [B,3,H,W] RGB 0..1 at the net's size (`face_expressions`: points [B,146,2]) -> outputs.
+
+        `outputs` names the positions wanted, e.g. (0, 1); an image net leaves out the work for the others.
+        """
         self._check(images)
-        if self.module is None:
+        if isinstance(self.module, GraphNet):
+            return tuple(y.float() for y in self.module(self._placed(images), outputs))
+        if self.module is not None:
+            results = tuple(y.float() for y in self.module(self._placed(images)))
+        else:
             assert self._runner is not None
-            return self._runner(images)
-        return tuple(y.float() for y in self.module(self._placed(images)))
+            results = self._runner(images)
+        return results if outputs is None else tuple(results[i] for i in outputs)
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
         """Intermediate maps {"stride4": [B,C,H/4,W/4], ...} of an image net, for feature distances."""
@@ -91,7 +98,7 @@ def load_net(
     dtype: torch.dtype = torch.float32,
     backend: Backend = "torch",
 ) -> Net:
-    """Load `name` from `weights_dir`. KMCError when the file is missing, damaged, of another version or another net."""
+    """Load `name` from `weights_dir`. KMCError when the file is missing, damaged or of another version."""
     if name not in get_args(NetName):
         raise KMCError(f"There is no perception net {name!r}; there are {', '.join(get_args(NetName))}.")
     require_backend(backend)
@@ -103,7 +110,7 @@ def load_net(
         return Net(name, file.input_shape, None, runner)
     module = build_module(file)
     module.load_state_dict(file.tensors, strict=True)
-    module.to(device, dtype, memory_format=torch.channels_last)
+    module.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
     return Net(name, file.input_shape, module.eval().requires_grad_(False), None)
 
 
@@ -118,8 +125,8 @@ def build_module(file: NetFile) -> nn.Module:
     if expected != found:
         odd = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         raise KMCError(
-            f"The weights of {file.name} do not fit the net: {len(odd)} tensors are missing, extra or of another shape "
-            f"(first: {odd[0]}); {GET_WEIGHTS}."
+            f"The weights of {file.name} do not fit the net: {len(odd)} tensors are missing, extra or "
+            f"of another shape (first: {odd[0]}); {GET_WEIGHTS}."
         )
     return module
 
@@ -145,7 +152,7 @@ def read_net_file(name: NetName, weights_dir: Path) -> NetFile:
 
 
 def _dequantised(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights that the source keeps in 8 bits lie beside their `_scale` and `_offset` [O,1,1,1]: put them together."""
+    """Weights that the source keeps in 8 bits lie beside their `_scale` and `_offset` [O,1,1,1]."""
     result = {key: value for key, value in tensors.items() if not key.endswith(("_scale", "_offset"))}
     for key, value in result.items():
         if value.dtype == torch.uint8:
