@@ -1,8 +1,9 @@
 """Measure the neutral head of `kmc_core/perception/head_pose.py` from faces that our own nets found.
 
-`python tools/make_neutral_head.py WEIGHTS CLIP...` prints the table: the generalised Procrustes mean of the rigid
-landmarks over all frames, made symmetric, turned so that the line from the temples' lower points (beside the ears) to
-the outer eye corners lies `EYE_RISE` above the horizontal, in units of the distance between the outer eye corners.
+`python tools/make_neutral_head.py WEIGHTS CLIP...` prints the table: the generalised Procrustes mean of the
+rigid landmarks over all frames, made symmetric, turned so that the line from the temples' lower points
+(beside the ears) to the outer eye corners lies `EYE_RISE` above the horizontal, in units of the distance
+between the outer eye corners.
 """
 
 import argparse
@@ -37,7 +38,8 @@ def symmetric(head: Tensor) -> Tensor:
 
 
 def level(head: Tensor) -> Tensor:
-    """The head turned about its x axis to the chosen rise of the eyes, centred, in units of the eye distance."""
+    """The head turned about its x axis to the chosen rise of the eyes, centred, in units of the eye
+    distance."""
     eye, ear = head[RIGID.index(33)], head[RIGID.index(234)]
     y, z = (eye - ear)[1:]
     angle = torch.atan2(-y, -z) - EYE_RISE

@@ -16,7 +16,9 @@ from .suite import Perception, run
 
 INPUT = 256  # side of the landmark net's picture
 HEATMAP = 64
-POINTS = 33  # and two more that place the next region: the hips' middle and a point on the circle around the body
+POINTS = (
+    33  # and two more that place the next region: the hips' middle and a point on the circle around the body
+)
 NEXT = [33, 34]
 MARGIN = 1.25  # region around that circle
 REFINE = 3  # heat-map cells on each side of a point that refine it
@@ -28,8 +30,9 @@ FORGET = 1.0  # seconds after which a lost person may be replaced by another
 # Our joint = mean of these MediaPipe points; the small toes are not known to it.
 SOURCES: dict[str, tuple[int, ...]] = {
     "nose": (0,), "neck": (11, 12), "r_shoulder": (12,), "r_elbow": (14,), "r_wrist": (16,),
-    "l_shoulder": (11,), "l_elbow": (13,), "l_wrist": (15,), "r_hip": (24,), "r_knee": (26,), "r_ankle": (28,),
-    "l_hip": (23,), "l_knee": (25,), "l_ankle": (27,), "r_eye": (5,), "l_eye": (2,), "r_ear": (8,), "l_ear": (7,),
+    "l_shoulder": (11,), "l_elbow": (13,), "l_wrist": (15,),
+    "r_hip": (24,), "r_knee": (26,), "r_ankle": (28,), "l_hip": (23,), "l_knee": (25,), "l_ankle": (27,),
+    "r_eye": (5,), "l_eye": (2,), "r_ear": (8,), "l_ear": (7,),
     "pelvis": (23, 24), "l_big_toe": (31,), "l_heel": (29,), "r_big_toe": (32,), "r_heel": (30,),
 }  # fmt: skip
 
@@ -44,7 +47,8 @@ class BodyTracker:
         self._missing = 0  # frames since the person was seen
 
     def __call__(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 [n, 3, H, W] -> joints [n, 25, 4] in pixels and [n, 25, 3] in metres; zeros where nobody is."""
+        """uint8 [n, 3, H, W] -> joints [n, 25, 4] in pixels and [n, 25, 3] in metres; zeros where nobody
+        is."""
         watcher = _BodyWatcher(self._nets, frames)
         look = follow(watcher, self._last, torch.zeros(len(frames), 2))
         seen = torch.nonzero(look.score > 0)[:, 0].tolist()
@@ -91,16 +95,20 @@ class _BodyWatcher:
 
 
 def _same_person(people: list[Detection], last: Tensor) -> Tensor:
-    """The region [4] of the person nearest to region `last`, of the largest where that is unknown; nan for nobody."""
+    """The region [4] of the person nearest to region `last`, of the largest where that is unknown; nan for
+    nobody."""
     rois = [_region(person.points[0], person.points[1]) for person in people]
     if not last.isnan().any():
         rois = [roi for roi in rois if (roi[:2] - last[:2]).norm() < GATE * last[2]]
-        return min(rois, key=lambda roi: float((roi[:2] - last[:2]).norm()), default=torch.full((4,), torch.nan))
+        return min(
+            rois, key=lambda roi: float((roi[:2] - last[:2]).norm()), default=torch.full((4,), torch.nan)
+        )
     return max(rois, key=lambda roi: float(roi[2]), default=torch.full((4,), torch.nan))
 
 
 def _region(hips: Tensor, rim: Tensor) -> Tensor:
-    """The roi [..., 4] of a body from the middle of its hips and a point on the circle around it, towards the head."""
+    """The roi [..., 4] of a body from the middle of its hips and a point on the circle around it, towards the
+    head."""
     up = rim - hips
     angle = normalised_angle(torch.atan2(up[..., 1], up[..., 0]) + math.pi / 2)
     side = (2 * MARGIN * up.norm(dim=-1)).clamp(min=1)
@@ -108,7 +116,8 @@ def _region(hips: Tensor, rim: Tensor) -> Tensor:
 
 
 def _refined(points: Tensor, heat: Tensor) -> Tensor:
-    """Points [n, P, 3] moved to the centre of mass of their heat [n, 64, 64, P] nearby, where that is hot enough."""
+    """Points [n, P, 3] moved to the centre of mass of their heat [n, 64, 64, P] nearby, where that is hot
+    enough."""
     cell = INPUT / HEATMAP
     centre = (points[..., :2] / cell).floor().long()  # n P 2
     steps = torch.arange(-REFINE, REFINE + 1)
@@ -116,7 +125,9 @@ def _refined(points: Tensor, heat: Tensor) -> Tensor:
     inside = ((xs >= 0) & (xs < HEATMAP))[..., None, :] & ((ys >= 0) & (ys < HEATMAP))[..., :, None]
     inside &= ((centre >= 0) & (centre < HEATMAP)).all(-1)[..., None, None]
     maps = heat.permute(0, 3, 1, 2).flatten(2)  # n P 64*64
-    where = ys.clamp(0, HEATMAP - 1)[..., :, None] * HEATMAP + xs.clamp(0, HEATMAP - 1)[..., None, :]  # n P 7 7
+    where = (
+        ys.clamp(0, HEATMAP - 1)[..., :, None] * HEATMAP + xs.clamp(0, HEATMAP - 1)[..., None, :]
+    )  # n P 7 7
     near = maps.gather(2, where.flatten(2)).view_as(where) * inside
     total = near.sum((-2, -1)).clamp(min=1e-6)
     x = (near.sum(-2) * xs).sum(-1) / total
@@ -133,7 +144,8 @@ def _turned(world: Tensor, angles: Tensor) -> Tensor:
 
 
 def _joints(look: Look, width: int, height: int) -> tuple[Tensor, Tensor]:
-    """33 points as our joints [n, 25, 4] and [n, 25, 3], both with the pelvis at depth 0; unseen ones zero."""
+    """33 points as our joints [n, 25, 4] and [n, 25, 3], both with the pelvis at depth 0; unseen ones
+    zero."""
     body = torch.zeros(len(look.points), len(BODY_JOINTS), 4)
     world = torch.zeros(len(look.points), len(BODY_JOINTS), 3)
     for name, sources in SOURCES.items():

@@ -1,5 +1,6 @@
 """Clips as streams of uint8 RGB frames: files decoded on the fly, and tensors that are in memory already."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from ..errors import KMCError
 
 BACKDROP = 128  # transparent pixels are laid over mid-grey, which no detector mistakes for skin or cloth
 SHORTFALL = 0.05  # a stream that ends this much before its declared length is damaged, not merely rounded
+DURATION_TAG = re.compile(r"(\d+):(\d+):(\d+\.\d+)")
 
 
 class Clip(Protocol):
@@ -47,7 +49,8 @@ class Clip(Protocol):
 
 @dataclass(frozen=True)
 class TensorClip:
-    """Frames in memory: [F, 1, 3 or 4, H, W], uint8 or float 0..1. Grey is repeated, alpha laid over mid-grey."""
+    """Frames in memory: [F, 1, 3 or 4, H, W], uint8 or float 0..1. Grey is repeated, alpha laid over
+    mid-grey."""
 
     images: Tensor
     fps: float
@@ -55,7 +58,9 @@ class TensorClip:
     def __post_init__(self) -> None:
         shape = tuple(self.images.shape)
         if self.images.ndim != 4 or shape[1] not in (1, 3, 4):
-            raise KMCError(f"Frames have shape {shape}, expected [frames, 1, 3 or 4 channels, height, width].")
+            raise KMCError(
+                f"Frames have shape {shape}, expected [frames, 1, 3 or 4 channels, height, width]."
+            )
         if self.images.dtype != torch.uint8 and not self.images.is_floating_point():
             raise KMCError(f"Frames have type {self.images.dtype}, expected uint8 or floats from 0 to 1.")
         if not self.fps > 0:
@@ -94,14 +99,19 @@ class _Facts:
 class VideoFile:
     """A video that is decoded while it is read. Rotation metadata is honoured; alpha is laid over mid-grey.
 
-    `start` and `length` in seconds keep a part of it (timestamps from `start` up to `start + length`). KMCError when
-    it cannot be opened, holds no picture, or breaks off; a missing end shows when the file has been read to it.
+    `start` and `length` in seconds keep a part of it (timestamps from `start` up to `start + length`).
+    KMCError when it cannot be opened, holds no picture, or breaks off; a missing end shows when the file has
+    been read to it.
     """
 
-    def __init__(self, source: Path | str | BytesIO, *, start: float = 0.0, length: float | None = None) -> None:
+    def __init__(
+        self, source: Path | str | BytesIO, *, start: float = 0.0, length: float | None = None
+    ) -> None:
         if start < 0 or (length is not None and length <= 0):
-            raise KMCError(f"The clip starts at {start} s and lasts {length} s, expected a start of 0 or more "
-                           "and a length above 0.")  # fmt: skip
+            raise KMCError(
+                f"The clip starts at {start} s and lasts {length} s, "
+                "expected a start of 0 or more and a length above 0."
+            )
         self.source, self.start, self.length = source, start, length
         self._facts = self._read_facts()
 
@@ -127,7 +137,9 @@ class VideoFile:
         with self._open() as (container, stream):
             first = next(self._kept(container, stream), None)
             if first is None:
-                raise KMCError(f"{self._name} has no frame between {self.start} s and its end; choose another part.")
+                raise KMCError(
+                    f"{self._name} has no frame between {self.start} s and its end; choose another part."
+                )
             turned = _quarter_turns(first) % 2
             rate = stream.average_rate or stream.guessed_rate
             if not rate:
@@ -179,10 +191,10 @@ class VideoFile:
             self._refuse_shortfall(stream, last * base)
 
     def _refuse_shortfall(self, stream: VideoStream, last: Fraction) -> None:
-        if not stream.duration or not stream.average_rate:
+        declared = _declared_seconds(stream)
+        if declared is None or not stream.average_rate:
             return
         origin = (stream.start_time or 0) * stream.time_base
-        declared = float(stream.duration * stream.time_base)
         seen = float(last - origin + 1 / stream.average_rate)
         if declared - seen > max(SHORTFALL * declared, 2 / float(stream.average_rate)):
             raise KMCError(f"{self._name} breaks off after {seen:.2f} of {declared:.2f} seconds; "
@@ -197,6 +209,15 @@ class VideoFile:
             image = rearrange(torch.from_numpy(pixels), "h w c -> 1 c h w")
             pixels = rearrange(_as_rgb(image), "1 c h w -> h w c").numpy()
         return np.rot90(pixels, _quarter_turns(frame))
+
+
+def _declared_seconds(stream: VideoStream) -> float | None:
+    """How long the stream says it is: in its header, or in the tag that Matroska writers leave; None where
+    nowhere."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    tag = DURATION_TAG.fullmatch(stream.metadata.get("DURATION", ""))
+    return None if tag is None else int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
 
 
 def _quarter_turns(frame: VideoFrame) -> int:

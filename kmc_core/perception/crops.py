@@ -1,7 +1,8 @@
 """Square, rotated crops out of full-resolution frames, and the way back for points.
 
-A region of interest ("roi") is (centre x, centre y, side, angle): source pixels and radians, a positive angle turns
-clockwise on screen. An upright crop has angle 0; the crop's own x axis points along (cos angle, sin angle).
+A region of interest ("roi") is (centre x, centre y, side, angle): source pixels and radians, a positive angle
+turns clockwise on screen. An upright crop has angle 0; the crop's own x axis points along (cos angle, sin
+angle).
 """
 
 import math
@@ -12,10 +13,12 @@ from torch import Tensor
 
 
 def crop(frames: Tensor, rois: Tensor, size: int) -> Tensor:
-    """The rois [n, 4] cut from uint8 frames [n, 3, H, W] -> [n, 3, size, size] float 0..1 on the frames' device.
+    """The rois [n, 4] cut from uint8 frames [n, 3, H, W] -> [n, 3, size, size] float 0..1 on the frames'
+    device.
 
-    Only the pixels under a roi are touched: they are averaged down to the crop's resolution first (so that a small
-    crop of a large region does not alias), then read bilinearly in the crop's orientation. Outside is black.
+    Only the pixels under a roi are touched: they are averaged down to the crop's resolution first (so that a
+    small crop of a large region does not alias), then read bilinearly in the crop's orientation. Outside is
+    black.
     """
     if not len(rois):
         return torch.zeros(0, 3, size, size, device=frames.device)
@@ -29,7 +32,8 @@ def _cut(frame: Tensor, x: float, y: float, side: float, angle: float, size: int
     left, right = _span(x, reach, width)
     top, bottom = _span(y, reach, height)
     pixels = _shrunk(frame[None, :, top:bottom, left:right], min(1.0, size / side))
-    # grid_sample wants -1..1 over the region: both axes are affine in the crop's own -1..1 steps u (right), v (down)
+    # grid_sample wants -1..1 over the region: both axes are affine in the crop's own -1..1 steps u (right), v
+    # (down)
     steps = (torch.arange(size, device=frame.device) + 0.5) * (2 / size) - 1
     u, v = steps[None, :], steps[:, None]
     across, down = side / (right - left), side / (bottom - top)
@@ -43,7 +47,9 @@ def _shrunk(pixels: Tensor, scale: float) -> Tensor:
     if scale == 1:
         return pixels.float()
     size = [max(1, round(length * scale)) for length in pixels.shape[-2:]]
-    if pixels.is_cuda:  # the antialiased uint8 kernel exists on the CPU alone, and is fast in this layout alone
+    if (
+        pixels.is_cuda
+    ):  # the antialiased uint8 kernel exists on the CPU alone, and is fast in this layout alone
         pixels = pixels.float()
     else:
         pixels = pixels.contiguous(memory_format=torch.channels_last)
@@ -51,13 +57,15 @@ def _shrunk(pixels: Tensor, scale: float) -> Tensor:
 
 
 def _span(centre: float, reach: float, length: int) -> tuple[int, int]:
-    """First and one past the last pixel that a roi touches on one axis; at least one pixel even far outside."""
+    """First and one past the last pixel that a roi touches on one axis; at least one pixel even far
+    outside."""
     low = min(max(math.floor(centre - reach), 0), length - 1)
     return low, max(min(math.ceil(centre + reach), length), low + 1)
 
 
 def from_crop(points: Tensor, rois: Tensor, size: int) -> Tensor:
-    """Points [..., 2 or 3] in pixels of a crop of `size` -> source pixels; z grows with the crop. rois [..., 4].
+    """Points [..., 2 or 3] in pixels of a crop of `size` -> source pixels; z grows with the crop. rois [...,
+    4].
 
     The roi's leading dimensions are those of the points without their last ones: [n, P, 3] with [n, 4].
     """

@@ -1,7 +1,8 @@
 """Single-shot detectors of MediaPipe: bodies, palms and faces in a square crop.
 
-Each net gives, for a fixed grid of anchors, a box and keypoints relative to the anchor, and a logit. Overlapping
-answers are merged by their score, as BlazeFace (arXiv 1907.05047, section 4.3) does against jitter.
+Each net gives, for a fixed grid of anchors, a box and keypoints relative to the anchor, and a logit.
+Overlapping answers are merged by their score, as BlazeFace (arXiv 1907.05047, section 4.3) does against
+jitter.
 """
 
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class Detection:
 
 @cache
 def anchor_centres(grid: DetectorGrid) -> Tensor:
-    """[A, 2] x, y in 0..1: two anchors per cell and layer; layers of one stride are interleaved cell by cell."""
+    """[A, 2] x, y in 0..1: two anchors per cell and layer; layers of one stride are interleaved cell by
+    cell."""
     layers = []
     for stride in dict.fromkeys(grid.strides):
         cells = grid.size // stride

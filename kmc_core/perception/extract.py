@@ -17,12 +17,34 @@ from .person import PictureLook, face_embedding, look_at_picture, person_mask
 from .suite import Perception
 
 __all__ = [
-    "Clip", "Perception", "PictureLook", "TensorClip", "VideoFile", "encode_body", "encode_face", "encode_hands",
-    "face_embedding", "look_at_picture", "person_mask",
-]  # fmt: skip
+    "Clip",
+    "Perception",
+    "PictureLook",
+    "TensorClip",
+    "VideoFile",
+    "encode_body",
+    "encode_face",
+    "encode_hands",
+    "face_embedding",
+    "look_at_picture",
+    "person_mask",
+]
 
 CHUNK_FRAMES = 32
 CHUNK_BYTES = 64 << 20  # of decoded pixels: what the extraction of any clip needs beyond its result
+
+NO_PERSON = (
+    "No person was found in any frame; use a clip that shows one person at least from the chest up, upright "
+    "and well lit."
+)
+NO_FACE = (
+    "No face was found in any frame; use a clip that shows a face from the front or the side, or encode the "
+    "body first so that small faces are found."
+)
+NO_HAND = (
+    "No hand was found in any frame; use a clip that shows hands larger, or encode the body first so that "
+    "small hands are found."
+)
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 Check = Callable[[], None]  # raises to cancel
@@ -47,15 +69,14 @@ def encode_body(
 ) -> Motion:
     """The person's 25 joints and world joints in every frame, added to the first track of `motion`.
 
-    The largest person at the start is followed; where nobody is seen the confidence is 0. KMCError when the clip
-    has no frames, nobody is ever seen, or `motion` was made from a clip of another length or size.
+    The largest person at the start is followed; where nobody is seen the confidence is 0. KMCError when the
+    clip has no frames, nobody is ever seen, or `motion` was made from a clip of another length or size.
     """
     tracker = BodyTracker(nets, clip.fps)
     parts = [tracker(frames) for frames, _ in _stream(clip, motion, progress, check)]
     body, world = (torch.cat(values) for values in zip(*parts, strict=True))
     if not body[..., 3].any():
-        raise KMCError("No person was found in any frame; use a clip that shows one person at least from the chest up, "
-                       "upright and well lit.")  # fmt: skip
+        raise KMCError(NO_PERSON)
     return _with_parts(clip, motion, body=body, world=world)
 
 
@@ -77,8 +98,7 @@ def encode_face(
     parts = [tracker(frames, body) for frames, body in _stream(clip, motion, progress, check)]
     landmarks, expression, confidence = (torch.cat(values) for values in zip(*parts, strict=True))
     if not confidence.any() and _body(motion) is None:
-        raise KMCError("No face was found in any frame; use a clip that shows a face from the front or the side, or "
-                       "encode the body first so that small faces are found.")  # fmt: skip
+        raise KMCError(NO_FACE)
     return _with_parts(clip, motion, face=face_motion(landmarks, expression, confidence, clip.fps))
 
 
@@ -93,25 +113,28 @@ def encode_hands(
 ) -> Motion:
     """21 points of the left and the right hand in every frame.
 
-    With a body in `motion` the hands are looked for at that person's wrists, and hands that are never seen give
-    confidence 0; without a body the two largest hands are followed and a clip without one raises KMCError.
+    With a body in `motion` the hands are looked for at that person's wrists, and hands that are never seen
+    give confidence 0; without a body the two largest hands are followed and a clip without one raises
+    KMCError.
     """
     tracker = HandTracker(nets)
     hands = torch.cat([tracker(frames, body) for frames, body in _stream(clip, motion, progress, check)])
     if not hands.any() and _body(motion) is None:
-        raise KMCError("No hand was found in any frame; use a clip that shows hands larger, or encode the body first "
-                       "so that small hands are found.")  # fmt: skip
+        raise KMCError(NO_HAND)
     return _with_parts(clip, motion, hands=hands)
 
 
 def _stream(
     clip: Clip, motion: Motion | None, progress: Progress, check: Check
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Chunks of frames, each with the body [n, 25, 4] that `motion` knows there. KMCError when they do not fit."""
+    """Chunks of frames, each with the body [n, 25, 4] that `motion` knows there. KMCError when they do not
+    fit."""
     width, height = clip.size
     if motion is not None and motion.size != clip.size:
-        raise KMCError(f"The motion was made from a clip of {motion.size[0]}x{motion.size[1]} pixels, this clip has "
-                       f"{width}x{height}; encode all parts from the same clip.")  # fmt: skip
+        raise KMCError(
+            f"The motion was made from a clip of {motion.size[0]}x{motion.size[1]} pixels, this clip has "
+            f"{width}x{height}; encode all parts from the same clip."
+        )
     body = _body(motion)
     chunk = max(1, min(CHUNK_FRAMES, CHUNK_BYTES // (3 * width * height)))
     done = 0
@@ -124,8 +147,9 @@ def _stream(
     if not done:
         raise KMCError("The clip has no frames; give a clip with at least one.")
     if motion is not None and motion.tracks and motion.frames != done:
-        raise KMCError(f"The motion has {motion.frames} frames, this clip has {done}; encode all parts from the same "
-                       "clip.")  # fmt: skip
+        raise KMCError(
+            f"The motion has {motion.frames} frames, this clip has {done}; encode all parts from the same clip."
+        )
 
 
 def _body(motion: Motion | None) -> Tensor | None:

@@ -1,6 +1,5 @@
-"""A face in a chunk of frames: MediaPipe's 478 landmarks and 52 expression coefficients, head pose, a steady crop."""
-
-import math
+"""A face in a chunk of frames: MediaPipe's 478 landmarks and 52 expression coefficients, head pose, a steady
+crop."""
 
 import torch
 import torch.nn.functional as F
@@ -26,12 +25,13 @@ CROP_SECONDS = 0.5  # half width of the window that steadies it
 
 # The 146 landmarks that the expression net reads, in its order.
 EXPRESSION_POINTS = [
-    0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80,
-    81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146, 148, 149, 150, 152, 153,
-    154, 155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249, 251,
-    263, 267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293, 295, 296, 297, 300, 308, 310, 311, 312, 314, 317, 318,
-    321, 323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386,
-    387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
+    0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67,
+    70, 78, 80, 81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146,
+    148, 149, 150, 152, 153, 154, 155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173, 176, 178, 181,
+    185, 191, 195, 197, 234, 246, 249, 251, 263, 267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293,
+    295, 296, 297, 300, 308, 310, 311, 312, 314, 317, 318, 321, 323, 324, 332, 334, 336, 338, 356, 361,
+    362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386, 387, 388, 389, 390, 397, 398,
+    400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
 ]  # fmt: skip
 
 
@@ -43,7 +43,8 @@ class FaceTracker:
         self._last = torch.full((4,), torch.nan)
 
     def __call__(self, frames: Tensor, body: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """uint8 [n, 3, H, W] and the body [n, 25, 4] -> landmarks [n, 478, 3], expression [n, 52], confidence [n]."""
+        """uint8 [n, 3, H, W] and the body [n, 25, 4] -> landmarks [n, 478, 3], expression [n, 52], confidence
+        [n]."""
         look = follow(_FaceWatcher(self._nets, frames, body), self._last, torch.zeros(len(frames), 2))
         seen = torch.nonzero(look.score > 0)[:, 0]
         self._last = look.roi[seen[-1]] if len(seen) else torch.full((4,), torch.nan)
@@ -62,7 +63,12 @@ class _FaceWatcher:
         self._nets, self._frames, self._body = nets, frames, body
 
     def blank(self, n: int) -> Look:
-        return Look(torch.zeros(n, FACE_LANDMARKS, 3), torch.zeros(n), torch.full((n, 4), torch.nan), torch.zeros(n, 0))
+        return Look(
+            torch.zeros(n, FACE_LANDMARKS, 3),
+            torch.zeros(n),
+            torch.full((n, 4), torch.nan),
+            torch.zeros(n, 0),
+        )
 
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
         flat, logit, *_ = run(self._nets.face_landmarks, crop(self._frames[index], rois, INPUT))
@@ -82,7 +88,8 @@ class _FaceWatcher:
         return torch.stack(rois)
 
     def _search_at_head(self, index: Tensor, body: Tensor) -> Tensor:
-        """Rois of the face at the head of the body [m, 25, 4]; where the head is not seen there is no face."""
+        """Rois of the face at the head of the body [m, 25, 4]; where the head is not seen there is no
+        face."""
         windows, guesses = _head(body)
         known = torch.nonzero(~windows.isnan().any(1))[:, 0]
         if len(known):
@@ -90,12 +97,15 @@ class _FaceWatcher:
             for place, faces in zip(known.tolist(), found, strict=True):
                 if faces:
                     middle = windows[place, :2]
-                    guesses[place] = _detected(min(faces, key=lambda face: float((face.centre - middle).norm())))
+                    guesses[place] = _detected(
+                        min(faces, key=lambda face: float((face.centre - middle).norm()))
+                    )
         return guesses
 
 
 def _head(body: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the body [m, 25, 4] says the head is: a wide upright window and a tight region, rois [m, 4] or nan."""
+    """Where the body [m, 25, 4] says the head is: a wide upright window and a tight region, rois [m, 4] or
+    nan."""
     points, seen = body[:, HEAD, :2], body[:, HEAD, 3] > 0
     weight = seen[..., None].float()
     centre = (points * weight).sum(1) / weight.sum(1).clamp(min=1)
@@ -110,11 +120,14 @@ def _head(body: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _same_face(faces: list[Detection], last: Tensor) -> Tensor:
-    """The region [4] of the face nearest to region `last`, of the largest where that is unknown; nan for none."""
+    """The region [4] of the face nearest to region `last`, of the largest where that is unknown; nan for
+    none."""
     rois = [_detected(face) for face in faces]
     if not last.isnan().any():
         rois = [roi for roi in rois if (roi[:2] - last[:2]).norm() < last[2]]
-        return min(rois, key=lambda roi: float((roi[:2] - last[:2]).norm()), default=torch.full((4,), torch.nan))
+        return min(
+            rois, key=lambda roi: float((roi[:2] - last[:2]).norm()), default=torch.full((4,), torch.nan)
+        )
     return max(rois, key=lambda roi: float(roi[2]), default=torch.full((4,), torch.nan))
 
 
@@ -128,7 +141,9 @@ def _region(points: Tensor) -> Tensor:
     """Landmarks [n, 478, 3] -> the rois [n, 4] that hold them upright with the net's margin."""
     eyes = points[:, LEFT_EYE, :2] - points[:, RIGHT_EYE, :2]
     angle = torch.atan2(eyes[:, 1], eyes[:, 0])
-    unit = torch.stack([torch.zeros_like(angle), torch.zeros_like(angle), torch.ones_like(angle), angle], dim=1)
+    unit = torch.stack(
+        [torch.zeros_like(angle), torch.zeros_like(angle), torch.ones_like(angle), angle], dim=1
+    )
     upright = to_crop(points, unit, 1)[..., :2]
     low, high = upright.amin(1), upright.amax(1)
     middle = torch.cat([(low + high) / 2, torch.zeros_like(angle)[:, None]], dim=1)
@@ -147,10 +162,11 @@ def face_motion(landmarks: Tensor, expression: Tensor, confidence: Tensor, fps: 
 
 
 def steady_crops(landmarks: Tensor, seen: Tensor, fps: float) -> Tensor:
-    """Square crops [F, 3] (centre x, centre y, side) that glide with the face and hold it in every frame it is seen.
+    """Square crops [F, 3] (centre x, centre y, side) that glide with the face and hold it in every frame it
+    is seen.
 
-    The centre is smoothed without lag; the side is the largest that is needed nearby, then averaged over the same
-    window, so it never falls below what a frame needs. Unseen frames have side 0.
+    The centre is smoothed without lag; the side is the largest that is needed nearby, then averaged over the
+    same window, so it never falls below what a frame needs. Unseen frames have side 0.
     """
     reach = max(1, round(CROP_SECONDS * fps))
     low, high = landmarks[..., :2].amin(1), landmarks[..., :2].amax(1)

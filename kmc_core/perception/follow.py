@@ -1,8 +1,9 @@
 """One thing followed through a chunk of frames with the landmark net run in batches, not frame after frame.
 
-Every few frames a key frame is looked at where the thing was last seen, or searched where that fails. The regions
-between two keys are interpolated, all other frames are looked at in one batch, and each frame's landmarks must imply
-the region that was used: frames that disagree are looked at again, frames that lost the thing are searched.
+Every few frames a key frame is looked at where the thing was last seen, or searched where that fails. The
+regions between two keys are interpolated, all other frames are looked at in one batch, and each frame's
+landmarks must imply the region that was used: frames that disagree are looked at again, frames that lost the
+thing are searched.
 """
 
 from dataclasses import dataclass
@@ -47,8 +48,8 @@ class Watcher(Protocol):
 def follow(watcher: Watcher, last: Tensor, moved: Tensor) -> Look:
     """n frames of one thing; score 0 where it is not found.
 
-    `last` [4] is its roi before them, nan when unknown. `moved` [n, 2] is how far a point that it hangs on has gone
-    since then, zeros when there is no such point.
+    `last` [4] is its roi before them, nan when unknown. `moved` [n, 2] is how far a point that it hangs on
+    has gone since then, zeros when there is no such point.
     """
     count = len(moved)
     moved = torch.cat([moved, torch.zeros(count, 2)], dim=1)
@@ -75,7 +76,8 @@ def _between(keys: Tensor, rois: Tensor, others: Tensor) -> tuple[Tensor, Tensor
 
 
 def _settled(index: Tensor, guess: Tensor, near: Tensor, watcher: Watcher) -> Look:
-    """Frames `index` looked at around `guess` [m, 4] where that is known, searched near `near` where it fails."""
+    """Frames `index` looked at around `guess` [m, 4] where that is known, searched near `near` where it
+    fails."""
     look = _looked(index, guess, watcher)
     lost = torch.nonzero(look.score == 0)[:, 0]
     if len(lost):
@@ -85,7 +87,8 @@ def _settled(index: Tensor, guess: Tensor, near: Tensor, watcher: Watcher) -> Lo
 
 
 def _looked(index: Tensor, rois: Tensor, watcher: Watcher) -> Look:
-    """One look through each roi, and a second where the landmarks imply another; score 0 where it is not there."""
+    """One look through each roi, and a second where the landmarks imply another; score 0 where it is not
+    there."""
     known = torch.nonzero(~rois.isnan().any(1))[:, 0]
     if not len(known):
         return watcher.blank(len(index))
@@ -117,7 +120,9 @@ def _take(look: Look, index: Tensor) -> Look:
 
 def _put(look: Look, index: Tensor, new: Look) -> Look:
     """`look` with the frames `index` replaced by `new`."""
-    return Look(*(old.index_copy(0, index, value) for old, value in zip(_parts(look), _parts(new), strict=True)))
+    return Look(
+        *(old.index_copy(0, index, value) for old, value in zip(_parts(look), _parts(new), strict=True))
+    )
 
 
 def _join(first: Look, second: Look, order: Tensor) -> Look:

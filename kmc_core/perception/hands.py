@@ -1,7 +1,7 @@
 """Both hands in a chunk of frames: MediaPipe's palm detector and 21-point landmark net (arXiv 2006.10214).
 
-Small hands are lost in a picture of the whole frame, so with a body the nets look at windows around its wrists, cut
-from the original resolution.
+Small hands are lost in a picture of the whole frame, so with a body the nets look at windows around its
+wrists, cut from the original resolution.
 """
 
 import math
@@ -19,14 +19,31 @@ INPUT = 224
 POINTS = 21
 WRIST, INDEX_PIP, MIDDLE_PIP, RING_PIP = 0, 6, 10, 14
 MIDDLE_MCP_OF_PALM = 2  # keypoint of the palm detector; 0 is the wrist
-STEADY = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]  # points that place the region: without the moving finger tips
+STEADY = [
+    0,
+    1,
+    2,
+    3,
+    5,
+    6,
+    9,
+    10,
+    13,
+    14,
+    17,
+    18,
+]  # points that place the region: without the moving finger tips
 PALM_MARGIN, PALM_SHIFT = 2.6, 0.5  # region over a detected palm, and its shift towards the fingers
 HAND_MARGIN, HAND_SHIFT = 2.0, 0.1  # the same over the steady points
 
-# Lengths against that of the forearm, in people: they tell a forearm that points at the camera from a short one.
+# Lengths against that of the forearm, in people: they tell a forearm that points at the camera from a short
+# one.
 UPPER_ARM, SHOULDERS, TORSO = 1.1, 1.3, 2.0
 WINDOW = 2.4  # palm detector's window over the forearm
-HAND_SIDE, HAND_REACH = 1.1, 0.4  # landmark region over the forearm where the detector is blind, and its way along it
+HAND_SIDE, HAND_REACH = (
+    1.1,
+    0.4,
+)  # landmark region over the forearm where the detector is blind, and its way along it
 STRAY = 0.6  # a hand's wrist is within this many forearms of the body's wrist
 SAME_HAND = 0.3  # two hands whose points are closer than this share of their size are one
 ARMS = ((JOINT["l_shoulder"], JOINT["l_elbow"], JOINT["l_wrist"]),
@@ -45,7 +62,11 @@ class HandTracker:
         """uint8 [n, 3, H, W] and the body [n, 25, 4] -> hands [n, 2, 21, 4], zeros where none is seen."""
         wrists = [self._anchors(body, side, len(frames)) for side in (LEFT, RIGHT)]
         looks = [
-            follow(_HandWatcher(self._nets, frames, body, side), self._last[side], wrists[side] - self._wrist[side])
+            follow(
+                _HandWatcher(self._nets, frames, body, side),
+                self._last[side],
+                wrists[side] - self._wrist[side],
+            )
             for side in (LEFT, RIGHT)
         ]
         scores = _without_doubles(looks, torch.stack(wrists))
@@ -77,7 +98,9 @@ class _HandWatcher:
         self._forearm = None if body is None else _forearm(body, side)
 
     def blank(self, n: int) -> Look:
-        return Look(torch.zeros(n, POINTS, 3), torch.zeros(n), torch.full((n, 4), torch.nan), torch.zeros(n, 1))
+        return Look(
+            torch.zeros(n, POINTS, 3), torch.zeros(n), torch.full((n, 4), torch.nan), torch.zeros(n, 1)
+        )
 
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
         flat, score, right, _ = run(self._nets.hand_landmarks, crop(self._frames[index], rois, INPUT))
@@ -98,7 +121,8 @@ class _HandWatcher:
         return torch.stack([self._own(place, palms) for place, palms in zip(index, found, strict=True)])
 
     def _search_at_wrist(self, index: Tensor, arm: Tensor, forearm: Tensor) -> Tensor:
-        """Rois [m, 4] of the hand at the end of the arm [m, 3, 4]: a palm near its wrist, else the arm's direction."""
+        """Rois [m, 4] of the hand at the end of the arm [m, 3, 4]: a palm near its wrist, else the arm's
+        direction."""
         windows, guesses = _arm_rois(arm, forearm)
         known = torch.nonzero(~windows.isnan().any(1))[:, 0]
         if len(known):
@@ -107,7 +131,9 @@ class _HandWatcher:
                 wrist = arm[place, 2, :2]
                 palms = [palm for palm in palms if (palm.points[0] - wrist).norm() < STRAY * forearm[place]]
                 if palms:
-                    guesses[place] = _palm_roi(min(palms, key=lambda palm: float((palm.points[0] - wrist).norm())))
+                    guesses[place] = _palm_roi(
+                        min(palms, key=lambda palm: float((palm.points[0] - wrist).norm()))
+                    )
         return guesses
 
     def _own(self, index: Tensor, palms: list[Detection]) -> Tensor:
@@ -122,7 +148,8 @@ class _HandWatcher:
 
 
 def _forearm(body: Tensor, side: int) -> Tensor:
-    """Length [n] in pixels that the forearm would have across the view, from the longest of the bones that are seen."""
+    """Length [n] in pixels that the forearm would have across the view, from the longest of the bones that
+    are seen."""
     shoulder, elbow, wrist = ARMS[side]
     bones = ((elbow, wrist, 1.0), (shoulder, elbow, UPPER_ARM), (ARMS[LEFT][0], ARMS[RIGHT][0], SHOULDERS),
              (JOINT["neck"], JOINT["pelvis"], TORSO))  # fmt: skip
@@ -134,9 +161,12 @@ def _forearm(body: Tensor, side: int) -> Tensor:
 
 
 def _arm_rois(arm: Tensor, forearm: Tensor) -> tuple[Tensor, Tensor]:
-    """A wide upright window and a tight region for the hand of an arm [m, 3, 4]: rois [m, 4], nan without a wrist."""
+    """A wide upright window and a tight region for the hand of an arm [m, 3, 4]: rois [m, 4], nan without a
+    wrist."""
     elbow, wrist = arm[:, 1], arm[:, 2]
-    along = torch.where((elbow[:, 3] > 0)[:, None], wrist[:, :2] - elbow[:, :2], wrist.new_tensor([0.0, -1.0]))
+    along = torch.where(
+        (elbow[:, 3] > 0)[:, None], wrist[:, :2] - elbow[:, :2], wrist.new_tensor([0.0, -1.0])
+    )
     along = along / along.norm(dim=-1, keepdim=True).clamp(min=1e-6)
     centre = wrist[:, :2] + HAND_REACH * forearm[:, None] * along
     angle = normalised_angle(torch.atan2(along[:, 1], along[:, 0]) + math.pi / 2)
@@ -159,24 +189,32 @@ def _region(points: Tensor) -> Tensor:
     knuckles = (points[:, INDEX_PIP] + points[:, RING_PIP]) / 4 + points[:, MIDDLE_PIP] / 2
     up = (knuckles - points[:, WRIST])[:, :2]
     angle = normalised_angle(torch.atan2(up[:, 1], up[:, 0]) + math.pi / 2)
-    unit = torch.stack([torch.zeros_like(angle), torch.zeros_like(angle), torch.ones_like(angle), angle], dim=1)
+    unit = torch.stack(
+        [torch.zeros_like(angle), torch.zeros_like(angle), torch.ones_like(angle), angle], dim=1
+    )
     upright = to_crop(points[:, STEADY], unit, 1)[..., :2]
     low, high = upright.amin(1), upright.amax(1)
     middle = (low + high) / 2
-    middle = torch.stack([middle[:, 0], middle[:, 1] - HAND_SHIFT * (high - low)[:, 1], torch.zeros_like(angle)], dim=1)
+    middle = torch.stack(
+        [middle[:, 0], middle[:, 1] - HAND_SHIFT * (high - low)[:, 1], torch.zeros_like(angle)], dim=1
+    )
     centre = from_crop(middle[:, None], unit, 1)[:, 0, :2]
     side = HAND_MARGIN * (high - low).amax(1).clamp(min=1)
     return torch.cat([centre, side[:, None], angle[:, None]], dim=1)
 
 
 def _without_doubles(looks: list[Look], wrists: Tensor) -> list[Tensor]:
-    """Scores [n] of both sides; where both found one hand, it goes to the side whose body wrist [2, n, 2] is nearer."""
+    """Scores [n] of both sides; where both found one hand, it goes to the side whose body wrist [2, n, 2] is
+    nearer."""
     left, right = looks
     apart = (left.points - right.points)[..., :2].norm(dim=-1).mean(1)
     size = (left.points.amax(1) - left.points.amin(1))[:, :2].amax(1)
     double = (left.score > 0) & (right.score > 0) & (apart < SAME_HAND * size)
     if wrists.any():
-        ways = [(look.points[:, WRIST, :2] - wrist).norm(dim=-1) for look, wrist in zip(looks, wrists, strict=True)]
+        ways = [
+            (look.points[:, WRIST, :2] - wrist).norm(dim=-1)
+            for look, wrist in zip(looks, wrists, strict=True)
+        ]
         to_left = ways[LEFT] < ways[RIGHT]
     else:
         to_left = left.extra[:, 0] + right.extra[:, 0] < 1
@@ -184,7 +222,8 @@ def _without_doubles(looks: list[Look], wrists: Tensor) -> list[Tensor]:
 
 
 def _joints(look: Look, score: Tensor, width: int, height: int) -> Tensor:
-    """Points and confidence [n, 21, 4], depth 0 at the wrist; zeros where no hand is seen or outside the picture."""
+    """Points and confidence [n, 21, 4], depth 0 at the wrist; zeros where no hand is seen or outside the
+    picture."""
     points = look.points.clone()
     points[..., 2] -= points[:, :1, 2].clone()
     x, y = points[..., 0], points[..., 1]

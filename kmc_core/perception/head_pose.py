@@ -5,8 +5,8 @@ from torch import Tensor
 
 from ..motion.face_mesh import RIGID
 
-# Where the rigid points lie in a neutral head that faces the camera (x right, y down, z away, in distances between the
-# outer eye corners), measured by tools/make_neutral_head.py.
+# Where the rigid points lie in a neutral head that faces the camera (x right, y down, z away, in distances
+# between the outer eye corners), measured by tools/make_neutral_head.py.
 NEUTRAL_HEAD = (
     (0.0000, -0.4443, -0.3672),  # 10
     (0.0000, -0.2705, -0.3552),  # 151
@@ -29,8 +29,9 @@ NEUTRAL_HEAD = (
 def head_rotation(landmarks: Tensor) -> Tensor:
     """Landmarks [F, 478, 3] -> rotations [F, 3, 3] from the neutral head to the camera's axes.
 
-    The identity faces the camera upright; the columns are the head's axes (to the right of the picture, down, away
-    from the camera). The best rotation in the least-squares sense (orthogonal Procrustes) under weak perspective.
+    The identity faces the camera upright; the columns are the head's axes (to the right of the picture, down,
+    away from the camera). The best rotation in the least-squares sense (orthogonal Procrustes) under weak
+    perspective.
     """
     points = landmarks[:, list(RIGID)]
     points = points - points.mean(1, keepdim=True)
@@ -43,5 +44,6 @@ def head_rotation(landmarks: Tensor) -> Tensor:
 
 
 def head_yaw(rotation: Tensor) -> Tensor:
-    """Rotations [..., 3, 3] -> radians [...]: 0 faces the camera, positive turns to the right of the picture."""
+    """Rotations [..., 3, 3] -> radians [...]: 0 faces the camera, positive turns to the right of the
+    picture."""
     return torch.atan2(-rotation[..., 0, 2], rotation[..., 2, 2])

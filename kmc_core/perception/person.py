@@ -14,7 +14,7 @@ from ..motion.types import FaceMotion, Track
 from ..subject.types import ViewKind
 from .body import BodyTracker
 from .clips import TensorClip
-from .crops import crop, square, to_crop
+from .crops import crop, square
 from .face import FaceTracker, face_motion
 from .hands import HandTracker
 from .head_pose import head_yaw
@@ -23,14 +23,18 @@ from .suite import Perception
 MASK_INPUT = 256
 MASK_MARGIN = 1.2  # second look over the extent of the first mask
 CHIP = 150
-# Where dlib's identity net expects five points in its chip (0..1): outer and inner corner of the left eye, of the
-# right eye, and the base of the nose, inside a border of a quarter of the face on each side.
+# Where dlib's identity net expects five points in its chip (0..1): outer and inner corner of the left eye, of
+# the right eye, and the base of the nose, inside a border of a quarter of the face on each side.
 CHIP_BORDER = 0.25
 CHIP_POINTS = {
     263: (0.8595674595992, 0.2134981538014), 362: (0.6460604764104, 0.2289674387677),
     33: (0.1205750620789, 0.2137274526848), 133: (0.3340850613712, 0.2290642403242),
     2: (0.4901123135679, 0.6277975316475),
 }  # fmt: skip
+NOBODY = (
+    "No person was found in the picture; use one that shows a single person or human-like character, upright "
+    "and not cut off at the face."
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,12 @@ def look_at_picture(image: Tensor, nets: Perception) -> PictureLook:
     face = face_motion(*FaceTracker(nets)(frame, known), fps=1.0)
     if not face.confidence.any():
         if known is None:
-            raise KMCError("No person was found in the picture; use one that shows a single person or human-like "
-                           "character, upright and not cut off at the face.")  # fmt: skip
+            raise KMCError(NOBODY)
         face = None
     kind = _kind(body, face)
-    pose = Track(body=known, world=None if known is None else world, hands=HandTracker(nets)(frame, known), face=face)
+    pose = Track(
+        body=known, world=None if known is None else world, hands=HandTracker(nets)(frame, known), face=face
+    )
     return PictureLook(
         pose=pose,
         mask=person_mask(image, nets),
@@ -76,7 +81,8 @@ def _as_frame(image: Tensor) -> Tensor:
 
 
 def _kind(body: Tensor, face: FaceMotion | None) -> ViewKind:
-    """How much of a person [1, 25, 4] shows: from behind, down to the ankles, the upper body, or little but the head."""
+    """How much of a person [1, 25, 4] shows: from behind, down to the ankles, the upper body, or little but
+    the head."""
     seen = {name: bool(body[0, index, 3] > 0) for name, index in JOINT.items()}
     crossed = body[0, JOINT["l_shoulder"], 0] < body[0, JOINT["r_shoulder"], 0]
     if face is None and seen["l_shoulder"] and seen["r_shoulder"] and crossed:
@@ -91,7 +97,8 @@ def _kind(body: Tensor, face: FaceMotion | None) -> ViewKind:
 def person_mask(image: Tensor, nets: Perception) -> Tensor:
     """Where the person is in `image` [3, H, W] 0..1: [1, H, W] 0..1.
 
-    The net looks at the whole picture, then once more at the person alone, so that small people get sharp outlines.
+    The net looks at the whole picture, then once more at the person alone, so that small people get sharp
+    outlines.
     """
     frame = _as_frame(image)
     height, width = frame.shape[-2:]
@@ -119,16 +126,20 @@ def _masked(frame: Tensor, roi: Tensor, nets: Perception) -> Tensor:
 def face_embedding(image: Tensor, landmarks: Tensor, nets: Perception) -> Tensor:
     """Identity [128] of the face whose `landmarks` [478, 3] lie in `image` [3, H, W] 0..1.
 
-    Euclidean distance between two embeddings: same person about 0.2-0.43, others 0.67 and more, threshold 0.45.
+    Euclidean distance between two embeddings: same person about 0.2-0.43, others 0.67 and more, threshold
+    0.45.
     """
     chip = crop(_as_frame(image), _chip_roi(landmarks)[None], CHIP)
     return nets.face_identity(chip)[0][0].cpu()
 
 
 def _chip_roi(landmarks: Tensor) -> Tensor:
-    """The roi [4] of the identity net's chip: the similarity that brings five landmarks closest to their places."""
+    """The roi [4] of the identity net's chip: the similarity that brings five landmarks closest to their
+    places."""
     found = [complex(*landmarks[point, :2].tolist()) for point in CHIP_POINTS]
-    wanted = [(complex(x, y) + complex(1, 1) * CHIP_BORDER) / (1 + 2 * CHIP_BORDER) for x, y in CHIP_POINTS.values()]
+    wanted = [
+        (complex(x, y) + complex(1, 1) * CHIP_BORDER) / (1 + 2 * CHIP_BORDER) for x, y in CHIP_POINTS.values()
+    ]
     found_mean, wanted_mean = sum(found) / len(found), sum(wanted) / len(wanted)
     pairs = [(f - found_mean, w - wanted_mean) for f, w in zip(found, wanted, strict=True)]
     turn = sum(f * w.conjugate() for f, w in pairs) / sum(abs(w) ** 2 for _, w in pairs)

@@ -34,9 +34,12 @@ class Perception:
         dtype: torch.dtype = torch.float32,
         backend: Backend = "torch",
     ) -> "Perception":
-        """Load every net from the folder that holds the files (`weights/perception`). KMCError as `load_net`."""
+        """Load every net from the folder that holds the files (`weights/perception`). KMCError as
+        `load_net`."""
         names = [field.name for field in fields(cls)]
-        return cls(**{n: load_net(n, weights_dir, device=device, dtype=dtype, backend=backend) for n in names})
+        return cls(
+            **{n: load_net(n, weights_dir, device=device, dtype=dtype, backend=backend) for n in names}
+        )
 
     @property
     def modules(self) -> list[nn.Module]:
