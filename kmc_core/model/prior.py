@@ -14,7 +14,9 @@ from torch import Tensor
 from ..motion.skeleton import JOINT
 
 SEEN: Final = 0.3  # confidence from which a joint is used
-OVERLAP: Final = 0.12  # neighbouring cut-outs share this much (of the torso's length), so that no gap opens at a joint
+OVERLAP: Final = (
+    0.12  # neighbouring cut-outs share this much (of the torso's length), so that no gap opens at a joint
+)
 SOFT: Final = 0.02  # softness of a cut-out's edge against its neighbours, same unit
 LAYERS_AT_ONCE: Final = 4_000_000  # canvas pixels times frames moved in one go: bounds memory, not speed
 
@@ -130,7 +132,11 @@ def _crown(points: dict[str, tuple], xy: Tensor, seen: Tensor) -> tuple:
     weight = seen[:, _HEAD_JOINTS].to(xy)[..., None]
     middle = (xy[:, _HEAD_JOINTS] * weight).sum(1) / weight.sum(1).clamp(min=1)
     neck = points["neck"]
-    return neck[0] + (middle - neck[0]) * 1.7, points["nose"][1] * points["nose"][2], neck[2] & (weight.sum((1, 2)) > 0)
+    return (
+        neck[0] + (middle - neck[0]) * 1.7,
+        points["nose"][1] * points["nose"][2],
+        neck[2] & (weight.sum((1, 2)) > 0),
+    )
 
 
 def _fingers(points: dict[str, tuple], hand: Tensor, side: str, scale: Tensor) -> tuple:
@@ -251,7 +257,9 @@ def _sample_layers(layers: Tensor, transforms: Tensor, shift: Tensor | None) -> 
         if part == HEAD and shift is not None:
             where = where + shift
         grid = where / where.new_tensor((width, height)) * 2 - 1
-        moved.append(F.grid_sample(layer.expand(len(grid), -1, -1, -1), grid, align_corners=False))
+        # A person cut off by the picture goes on beyond its edge as it ends there.
+        whole = layer.expand(len(grid), -1, -1, -1)
+        moved.append(F.grid_sample(whole, grid, padding_mode="border", align_corners=False))
     return torch.stack(moved, 1)
 
 
