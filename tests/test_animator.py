@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny import PARAMS, frames_of, tiny_animator, tiny_conditions, tiny_noise
 
 from kmc_core.errors import KMCError
 from kmc_core.model.checkpoint import load_animator_file, save_animator
@@ -15,6 +14,7 @@ from kmc_core.model.conditions import KEEP, AnimatorConditions, batched
 from kmc_core.model.text import TextEncoder
 from kmc_core.model.transformer import build_animator
 from kmc_core.sampling.solve import sample
+from tiny import PARAMS, frames_of, tiny_animator, tiny_conditions, tiny_noise
 
 HALF = torch.tensor([0.5])
 
@@ -40,7 +40,9 @@ def test_references_are_encoded_once_for_all_steps():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", [f.name for f in fields(AnimatorConditions) if f.name not in ("keep", "carried")])
+@pytest.mark.parametrize(
+    "name", [f.name for f in fields(AnimatorConditions) if f.name not in ("keep", "carried")]
+)
 def test_every_condition_changes_the_result(name: str):
     model, conditions = tiny_animator(), tiny_conditions()
     changed = replace(conditions, **{name: getattr(tiny_conditions(seed=5), name)})
@@ -130,7 +132,10 @@ def test_checkpoint_round_trip(tmp_path: Path):
     ("metadata", "message"),
     [
         ({"kind": "lora"}, "is not a KMC animator: expected kind 'kmc_animator' in its metadata, got 'lora'"),
-        ({"kind": "kmc_animator", "version": "9"}, "has format version 9, expected 1. Update KMC Motion Control."),
+        (
+            {"kind": "kmc_animator", "version": "9"},
+            "has format version 9, expected 1. Update KMC Motion Control.",
+        ),
     ],
 )
 def test_foreign_or_newer_weights_are_refused(tmp_path: Path, metadata: dict[str, str], message: str):

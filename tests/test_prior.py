@@ -27,7 +27,9 @@ def picture() -> tuple[torch.Tensor, torch.Tensor]:
     """A person-shaped texture on a flat background."""
     yy, xx = torch.meshgrid(torch.arange(SIDE).float(), torch.arange(SIDE).float(), indexing="ij")
     body = standing().body[0, :, :2]
-    points = torch.cat([torch.lerp(body[a], body[b], t)[None] for a, b in BODY_BONES[:16] for t in (0.0, 0.3, 0.7, 1.0)])
+    points = torch.cat(
+        [torch.lerp(body[a], body[b], t)[None] for a, b in BODY_BONES[:16] for t in (0.0, 0.3, 0.7, 1.0)]
+    )
     distance = torch.cdist(torch.stack((xx, yy), -1).view(-1, 2), points).amin(1).view(SIDE, SIDE)
     mask = (distance < 9).float()[None]
     texture = torch.stack(((xx / 7).sin(), (yy / 5).sin(), (xx / 9 + yy / 9).cos()))

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import PARAMS, tiny_conditions, tiny_noise
 from torch import nn
 
 from kmc_core.errors import KMCError
@@ -16,10 +15,13 @@ from kmc_core.training import state as state_file
 from kmc_core.training.config import TrainConfig, read_config
 from kmc_core.training.loop import start_state, train
 from kmc_core.training.objectives import Batch, flow_matching_loss
+from tiny import PARAMS, tiny_conditions, tiny_noise
 
 
 def config(out: Path, steps: int) -> TrainConfig:
-    return TrainConfig(name="tiny", data="", out=str(out), steps=steps, batch=2, rate=1e-3, warmup=1, save_every=2)
+    return TrainConfig(
+        name="tiny", data="", out=str(out), steps=steps, batch=2, rate=1e-3, warmup=1, save_every=2
+    )
 
 
 def draw(rng: torch.Generator) -> Batch:

@@ -14,8 +14,8 @@ from ..model.conditions import KEEP, AnimatorConditions
 from ..model.params import AnimatorParams
 from ..model.prior import Pose, move_person
 from ..motion.draw import limb_maps
-from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
 from ..motion.part import part_of
+from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
 from ..motion.types import Motion, Track
 from ..subject.identity import Identity
 from ..subject.types import Subject, View
@@ -53,7 +53,9 @@ def animate_conditions(
     fitted = canvas_size(params, (width, height))
     canvas = (size[0] or fitted[0], size[1] or fitted[1])
     text = torch.zeros(1, params.text.length, params.text.dim)
-    told = build_conditions(part_of(motion, start, length), subject, text, params=params, size=canvas, track=track)
+    told = build_conditions(
+        part_of(motion, start, length), subject, text, params=params, size=canvas, track=track
+    )
     values = {"identity": identity.strength, **strengths}
     keep = told.keep * torch.tensor([values.get(name, 1.0) for name in KEEP])
     return replace(told, keep=keep), canvas
@@ -81,7 +83,9 @@ def build_conditions(
     if not subject.views:
         raise KMCError(f"Subject '{subject.name}' has no view. Create it from at least one picture.")
     if track >= len(motion.tracks) or motion.frames == 0:
-        raise KMCError(f"The motion has {len(motion.tracks)} people and {motion.frames} frames; person {track} is asked.")
+        raise KMCError(
+            f"The motion has {len(motion.tracks)} people and {motion.frames} frames; person {track} is asked."
+        )
     person = motion.tracks[track]
     scale = torch.tensor((width / motion.size[0], height / motion.size[1]))
     target = canvas_pose(person, scale)
@@ -157,7 +161,9 @@ def face_features(track: Track) -> Tensor:
     if track.face is None:
         return torch.zeros(track.frames, len(EXPRESSIONS) + 7)
     face = track.face
-    features = torch.cat((face.expression, face.rotation[..., :2].flatten(1), face.confidence[:, None]), -1).float()
+    features = torch.cat(
+        (face.expression, face.rotation[..., :2].flatten(1), face.confidence[:, None]), -1
+    ).float()
     return features * (face.confidence[:, None] > 0)
 
 

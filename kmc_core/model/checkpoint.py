@@ -15,7 +15,9 @@ from .params import AnimatorParams, TextParams
 KIND, VERSION = "kmc_animator", "1"
 
 
-def save_animator(path: Path, params: AnimatorParams, state: dict[str, Tensor], notes: dict[str, str]) -> None:
+def save_animator(
+    path: Path, params: AnimatorParams, state: dict[str, Tensor], notes: dict[str, str]
+) -> None:
     """Write weights as fp16 with their params; the file appears whole or not at all."""
     half = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in state.items()}
     metadata = notes | {"kind": KIND, "version": VERSION, "params": json.dumps(asdict(params))}
@@ -33,7 +35,9 @@ def animator_params(metadata: dict[str, str], origin: str) -> AnimatorParams:
             "Choose a file from models/kmc, for example kmc_mini.safetensors."
         )
     if version != VERSION:
-        raise KMCError(f"{origin} has format version {version}, expected {VERSION}. Update KMC Motion Control.")
+        raise KMCError(
+            f"{origin} has format version {version}, expected {VERSION}. Update KMC Motion Control."
+        )
     values = json.loads(metadata["params"])
     values["text"] = TextParams(**values["text"])
     values["rope_axes"] = tuple(values["rope_axes"])
@@ -43,7 +47,9 @@ def animator_params(metadata: dict[str, str], origin: str) -> AnimatorParams:
 def load_animator_file(path: Path) -> tuple[AnimatorParams, dict[str, Tensor]]:
     """Read params and weights ("animator.*", "text.*") from a file; KMCError when missing, truncated or foreign."""
     if not path.is_file():
-        raise KMCError(f"Animator weights not found: {path.name}. Put the file into models/kmc or reinstall the pack.")
+        raise KMCError(
+            f"Animator weights not found: {path.name}. Put the file into models/kmc or reinstall the pack."
+        )
     try:
         with safe_open(path, "pt") as file:
             params = animator_params(file.metadata() or {}, path.name)

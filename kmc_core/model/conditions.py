@@ -27,7 +27,9 @@ class AnimatorConditions:
     keep: Tensor  # [B, 5] see KEEP
     carried: Tensor | None = None  # [B, C, K, H, W] clean frames that the first K frames must equal
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "AnimatorConditions":
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> "AnimatorConditions":
         """Every tensor on the device and in the floating-point type."""
         moved = {
             f.name: getattr(self, f.name).to(device=device, dtype=dtype)
@@ -47,7 +49,9 @@ def batched(items: list[AnimatorConditions]) -> AnimatorConditions:
     """Concatenate single clips of equal shape along the batch axis."""
     return AnimatorConditions(
         **{
-            f.name: None if getattr(items[0], f.name) is None else torch.cat([getattr(i, f.name) for i in items])
+            f.name: None
+            if getattr(items[0], f.name) is None
+            else torch.cat([getattr(i, f.name) for i in items])
             for f in fields(AnimatorConditions)
         }
     )

@@ -31,9 +31,13 @@ class AnimatorParams:
     map_channels: int = len(LIMB_CHANNELS)  # maps are drawn at half the signal's resolution
     face_features: int = len(EXPRESSIONS) + 6 + 1  # expression, two columns of the rotation, confidence
     face_tokens: int = 4
-    hand_features: int = 21 * 3 + 2 + 1 + 1  # joints in the wrist's frame, wrist position, hand size, confidence
+    hand_features: int = (
+        21 * 3 + 2 + 1 + 1
+    )  # joints in the wrist's frame, wrist position, hand size, confidence
     identity_features: int = 128
-    temporal_radius: int = 1  # a frame attends to this many neighbours on each side: cost stays linear in frames
+    temporal_radius: int = (
+        1  # a frame attends to this many neighbours on each side: cost stays linear in frames
+    )
     rope_axes: tuple[int, int, int] = (16, 24, 24)  # head dimensions for time, y, x
     pixel_width: int = 32  # width of the convolutional head that places gates at pixel precision
     flow_range: float = 0.06  # furthest refinement of the moved pixels, share of the trained side

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..motion.face_mesh import CLOSED_LINES, OPEN_LINES
 from ..motion.skeleton import JOINT
 
 SEEN: Final = 0.3  # confidence from which a joint is used
@@ -48,6 +49,10 @@ PARTS: Final = (
     ),
 )
 TORSO, HEAD = 0, 1
+# Landmarks that bend the face: all drawn lines and every seventh of the skin between them; the rest adds time, not shape.
+KNOTS: Final = sorted(
+    {index for line in (*CLOSED_LINES, *OPEN_LINES) for index in line} | set(range(0, 468, 7))
+)
 _HEAD_JOINTS = [JOINT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear")]
 _TORSO_JOINTS = [JOINT[name] for name in ("r_shoulder", "l_shoulder", "r_hip", "l_hip")]
 
@@ -233,9 +238,9 @@ def face_displacement(
     if source.face_seen[0] < SEEN:
         return None
     height, width = size
-    landmarks = target.landmarks[part][..., :2]
+    landmarks = target.landmarks[part][:, KNOTS, :2]
     predicted = torch.einsum("fij,flj->fli", head[part][:, :, :2], landmarks) + head[part][:, None, :, 2]
-    residual = source.landmarks[..., :2] - predicted  # F L 2
+    residual = source.landmarks[:, KNOTS, :2] - predicted  # F L 2
     grid = _pixels(height // 2, width // 2, landmarks.device) * 2
     reach = 0.05 * (landmarks.amax(1) - landmarks.amin(1)).amax(-1).clamp(min=1)  # F
     distance = torch.cdist(grid.expand(len(landmarks), -1, -1), landmarks) / reach[:, None, None]

@@ -17,7 +17,9 @@ PAD = 0  # id of "no word"
 class TextEncoder(nn.Module):
     """Words hashed to buckets, embedded and passed through `depth` transformer layers."""
 
-    def __init__(self, params: TextParams, *, operations: Any = nn, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, params: TextParams, *, operations: Any = nn, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__()
         place = {"device": device, "dtype": dtype}
         self.params = params
@@ -58,6 +60,8 @@ class TextLayer(nn.Module):
     def forward(self, x: Tensor, seen: Tensor) -> Tensor:
         """x [B, L, C], seen [B, L]: padded words are not attended to; an empty prompt attends to itself."""
         mask = (seen | ~seen.any(-1, keepdim=True))[:, None, None]
-        q, k, v = rearrange(self.qkv(self.norm1(x)), "b l (three n d) -> three b n l d", three=3, n=self.heads)
+        q, k, v = rearrange(
+            self.qkv(self.norm1(x)), "b l (three n d) -> three b n l d", three=3, n=self.heads
+        )
         x = x + self.out(rearrange(F.scaled_dot_product_attention(q, k, v, mask), "b n l d -> b l (n d)"))
         return x + self.down(F.gelu(self.up(self.norm2(x))))

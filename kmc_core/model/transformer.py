@@ -58,13 +58,18 @@ class Animator(nn.Module):
         self.embed_reference = patches(p.channels + 1, p.patch)
         self.embed_maps = patches(p.map_channels, p.patch // 2)
         self.embed_hand = nn.Sequential(linear(p.hand_features, p.dim), nn.SiLU(), linear(p.dim, p.dim))
-        self.embed_face = nn.Sequential(linear(p.face_features, p.dim), nn.SiLU(), linear(p.dim, p.face_tokens * p.dim))
+        self.embed_face = nn.Sequential(
+            linear(p.face_features, p.dim), nn.SiLU(), linear(p.dim, p.face_tokens * p.dim)
+        )
         self.embed_identity = linear(p.identity_features, p.dim)
         self.embed_text = linear(p.text.dim, p.dim)
         self.embed_sigma = nn.Sequential(linear(p.dim, p.dim), nn.SiLU(), linear(p.dim, 6 * p.dim))
         self.hand_side = nn.Parameter(torch.zeros(2, p.dim, **place))
         self.null = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(p.dim, **place)) for name in ("maps", "hands", "face", "identity", "text")}
+            {
+                name: nn.Parameter(torch.zeros(p.dim, **place))
+                for name in ("maps", "hands", "face", "identity", "text")
+            }
         )
         self.blocks = nn.ModuleList(Block(p, operations, attention, place) for _ in range(p.depth))
         self.head = PixelHead(p, operations, place)
@@ -82,7 +87,9 @@ class Animator(nn.Module):
         x = rearrange(x, "(b v) c h w -> b (v h w) c", v=views)
         m = rearrange(m, "(b v) c h w -> b (v h w) c", v=views)
         x = _keep(x, identity, self.null["identity"]) + _keep(m, body * identity, self.null["maps"])
-        positions = torch.cat([grid_positions(grid_h, grid_w, REFERENCE_TIME + v, x.device) for v in range(views)])
+        positions = torch.cat(
+            [grid_positions(grid_h, grid_w, REFERENCE_TIME + v, x.device) for v in range(views)]
+        )
         rotation = rotations(positions, self.params.rope_axes)
         modulation = self.modulation(torch.zeros_like(body)[:, None], x.dtype)[:, 0]
         cache = []
@@ -156,14 +163,18 @@ class Animator(nn.Module):
         frequencies = 628.0 * 1000.0 ** -(torch.arange(half, device=level.device) / half)
         angles = level[..., None].float() * frequencies
         return rearrange(
-            self.embed_sigma(torch.cat((angles.cos(), angles.sin()), -1).to(dtype)), "b f (six d) -> b f six d", six=6
+            self.embed_sigma(torch.cat((angles.cos(), angles.sin()), -1).to(dtype)),
+            "b f (six d) -> b f six d",
+            six=6,
         )
 
 
 class Block(nn.Module):
     """Self-attention over frames and references, cross-attention to the context, MLP; modulated by the noise level."""
 
-    def __init__(self, p: AnimatorParams, operations: Any, attention: Attention, place: dict[str, Any]) -> None:
+    def __init__(
+        self, p: AnimatorParams, operations: Any, attention: Attention, place: dict[str, Any]
+    ) -> None:
         super().__init__()
         self.heads, self.attention = p.heads, attention
         self.norm1 = operations.LayerNorm(p.dim, elementwise_affine=False, **place)
@@ -192,7 +203,9 @@ class Block(nn.Module):
         value = torch.cat((*values, repeat(reference.value, "b l n d -> b f l n d", f=frames)), 2)
         x = x + gate1 * self.out(self.attend(rotate(q, turned[radius]), key, value))
         q = rearrange(self.query(self.norm_context(x)), "b f l (n d) -> b f l n d", n=self.heads)
-        key, value = rearrange(self.key_value(context), "b f m (two n d) -> two b f m n d", two=2, n=self.heads)
+        key, value = rearrange(
+            self.key_value(context), "b f m (two n d) -> two b f m n d", two=2, n=self.heads
+        )
         x = x + self.out_context(self.attend(q, key, value))
         return x + gate2 * self.down(F.gelu(self.up(self.norm2(x) * (1 + scale2) + shift2)))
 
@@ -230,7 +243,9 @@ class PixelHead(nn.Module):
         self.unpatch = operations.Linear(p.dim, features * (p.patch // 2) ** 2, **place)
         self.coarse1 = operations.Conv2d(features + p.map_channels, p.pixel_width, 3, padding=1, **place)
         self.coarse2 = operations.Conv2d(p.pixel_width, p.pixel_width, 3, padding=1, **place)
-        self.fine1 = operations.Conv2d(p.pixel_width + 3 * p.channels + 1, p.pixel_width, 3, padding=1, **place)
+        self.fine1 = operations.Conv2d(
+            p.pixel_width + 3 * p.channels + 1, p.pixel_width, 3, padding=1, **place
+        )
         self.fine2 = operations.Conv2d(p.pixel_width, 3 + 2 + p.channels, 3, padding=1, **place)
 
     def forward(self, x: Tensor, modulation: Tensor, z: Tensor, c: AnimatorConditions) -> Tensor:
@@ -239,7 +254,12 @@ class PixelHead(nn.Module):
         shift, scale = modulation[:, :, :1], modulation[:, :, 1:2]
         x = self.unpatch(self.norm(x) * (1 + scale) + shift)
         x = rearrange(
-            x, "b f (h w) (c p q) -> (b f) c (h p) (w q)", h=grid_h, w=grid_w, p=self.params.patch // 2, q=self.params.patch // 2
+            x,
+            "b f (h w) (c p q) -> (b f) c (h p) (w q)",
+            h=grid_h,
+            w=grid_w,
+            p=self.params.patch // 2,
+            q=self.params.patch // 2,
         )
         keep = c.keep[:, 0][:, None, None, None, None]
         x = F.silu(self.coarse1(torch.cat((x, _fold(c.maps * keep)), 1)))
@@ -248,7 +268,9 @@ class PixelHead(nn.Module):
         moved, background = _fold(c.moved * both), _fold(c.background.expand_as(z))
         x = F.silu(self.fine1(torch.cat((x, _fold(z), moved, background), 1)))
         gates, flow, paint = self.fine2(x).split((3, 2, self.params.channels), 1)
-        colour, coverage = _refine(moved, flow.tanh() * self.params.flow_range * 2).split((self.params.channels, 1), 1)
+        colour, coverage = _refine(moved, flow.tanh() * self.params.flow_range * 2).split(
+            (self.params.channels, 1), 1
+        )
         # Start from the prior's own composite: the coverage decides between moved pixels and background.
         start = torch.cat((coverage * 8 - 4, 4 - coverage * 8, torch.full_like(coverage, -2.0)), 1)
         g = torch.softmax(gates + start, 1)

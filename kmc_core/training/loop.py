@@ -53,7 +53,9 @@ def train(
     with (out / "metrics.jsonl").open("a") as metrics:
         while state.step < config.steps and time.monotonic() - began < minutes * 60:
             logs = train_step(state, config, draw, objective)
-            metrics.write(json.dumps({"step": state.step, "seconds": round(time.monotonic() - began, 1)} | logs) + "\n")
+            metrics.write(
+                json.dumps({"step": state.step, "seconds": round(time.monotonic() - began, 1)} | logs) + "\n"
+            )
             if state.step % 20 == 0:
                 metrics.flush()
             if state.step % config.save_every == 0:
@@ -69,7 +71,9 @@ def train_step(state: TrainState, config: TrainConfig, draw: Draw, objective: Ob
     with torch.autocast("cpu", torch.bfloat16):
         loss, logs = objective(state.model, batch, state.rng)
     if not math.isfinite(logs["loss"]):
-        raise KMCError(f"The loss became {logs['loss']} at step {state.step}. Lower `rate` and start from the last checkpoint.")
+        raise KMCError(
+            f"The loss became {logs['loss']} at step {state.step}. Lower `rate` and start from the last checkpoint."
+        )
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
@@ -88,4 +92,6 @@ def rate_factor(step: int, config: TrainConfig) -> float:
 def save(state: TrainState, out: Path, params: AnimatorParams, config: TrainConfig) -> None:
     """Checkpoint and the animator as it would be used."""
     save_state(state, out / "last.safetensors")
-    save_animator(out / "animator.safetensors", params, state.average, {"run": config.name, "step": str(state.step)})
+    save_animator(
+        out / "animator.safetensors", params, state.average, {"run": config.name, "step": str(state.step)}
+    )

@@ -14,7 +14,9 @@ from ..motion.draw import LIMB_CHANNELS
 # Noise levels are drawn as sigmoid(N(0.8, 0.8)): most of the work is at high noise, where the conditions decide.
 SIGMA_MEAN, SIGMA_SPREAD = 0.8, 0.8
 SMALLEST_SIGMA = 0.3  # velocity weighting 1 / sigma stops growing here
-DETAIL = tuple(k for k, name in enumerate(LIMB_CHANNELS) if name.startswith(("hand", "l_hand", "r_hand", "face")))
+DETAIL = tuple(
+    k for k, name in enumerate(LIMB_CHANNELS) if name.startswith(("hand", "l_hand", "r_hand", "face"))
+)
 
 Features = Callable[[Tensor], list[Tensor]]  # pictures [N, 3, H, W] in 0..1 -> feature maps
 
@@ -48,9 +50,14 @@ def flow_matching_loss(
     keep = (torch.rand(batch.conditions.keep.shape, generator=rng) >= drop).to(x0)
     conditions = replace(batch.conditions, text=model["text"](batch.tokens), keep=keep)
     x0_hat = model["animator"](z, sigma, conditions).float()
-    weight = detail_weight(conditions.maps, x0.shape[-2:]) / sigma.clamp(min=SMALLEST_SIGMA)[:, None, None, None, None]
+    weight = (
+        detail_weight(conditions.maps, x0.shape[-2:])
+        / sigma.clamp(min=SMALLEST_SIGMA)[:, None, None, None, None]
+    )
     pixels = (weight * (x0_hat - x0).abs()).mean()
-    edges = torch.stack([(weight * (slope(x0_hat, axis) - slope(x0, axis)).abs()).mean() for axis in (-2, -1)]).sum()
+    edges = torch.stack(
+        [(weight * (slope(x0_hat, axis) - slope(x0, axis)).abs()).mean() for axis in (-2, -1)]
+    ).sum()
     loss = pixels + edges
     logs = {"l1": (x0_hat - x0).abs().mean().item(), "pixels": pixels.item(), "edges": edges.item()}
     if features is not None and feature_weight > 0:
@@ -80,5 +87,7 @@ def feature_distance(features: Features, x0_hat: Tensor, x0: Tensor) -> Tensor:
     with torch.no_grad():
         wanted = features(true)
     got = features(hat)
-    distances = [(a - b).abs().mean() / b.abs().mean().clamp(min=1e-6) for a, b in zip(got, wanted, strict=True)]
+    distances = [
+        (a - b).abs().mean() / b.abs().mean().clamp(min=1e-6) for a, b in zip(got, wanted, strict=True)
+    ]
     return torch.stack(distances).mean()

@@ -1,0 +1,119 @@
+"""Train and evaluate from the command line: `python -m kmc_core.training.cli --help`."""
+
+import argparse
+import math
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..model.checkpoint import load_animator_file
+from ..model.params import AnimatorParams
+from ..model.text import TextEncoder
+from ..model.transformer import build_animator
+from ..perception.suite import Perception
+from .config import TrainConfig, read_config
+from .data import Clips, prepare_folder
+from .features import load_judges
+from .loop import start_state, train
+from .objectives import flow_matching_loss
+from .validate import evaluate, table
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+
+
+def build_model(params: AnimatorParams, config: TrainConfig) -> nn.ModuleDict:
+    """The animator and its text encoder, fresh or from config.start."""
+    torch.manual_seed(config.seed)
+    text = TextEncoder(params.text)
+    model = nn.ModuleDict({"animator": build_animator(params, config.seed), "text": text})
+    if config.start:
+        _, weights = load_animator_file(Path(config.start))
+        model.load_state_dict({name: value.float() for name, value in weights.items()})
+    return model
+
+
+def run_training(arguments: argparse.Namespace) -> None:
+    """Prepare what is not prepared, then train."""
+    config = read_config(arguments.config)
+    params = load_animator_file(Path(config.start))[0] if config.start else AnimatorParams()
+    prepared = Path(config.data + "_prepared")
+    if not arguments.prepared:
+        run_prepare(argparse.Namespace(data=Path(config.data)))
+    clips = Clips.load(prepared)
+    model = build_model(params, config)
+    judges = load_judges(WEIGHTS / "perception") if config.feature_weight else None
+    print(
+        f"{config.name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {len(clips)} clips",
+        flush=True,
+    )
+    train(
+        start_state(model, config),
+        config,
+        params,
+        partial(clips.draw, batch=config.batch, frames=config.frames, views=config.views),
+        partial(
+            flow_matching_loss,
+            drop=config.drop,
+            features=judges,
+            feature_weight=config.feature_weight,
+            feature_clips=config.feature_clips,
+        ),
+        minutes=arguments.minutes,
+    )
+
+
+def run_prepare(arguments: argparse.Namespace) -> None:
+    """Turn truth shards into conditions."""
+    nets = Perception.load(WEIGHTS / "perception", device="cpu")
+    source: Path = arguments.data
+
+    def tell(done: int, total: int) -> None:
+        print(f"prepared {done} of {total} shards", flush=True)
+
+    prepare_folder(source, source.with_name(source.name + "_prepared"), AnimatorParams(), nets, tell)
+
+
+def run_evaluation(arguments: argparse.Namespace) -> None:
+    """Measure an animator on held-out shards beside its floors and its ceiling."""
+    nets = Perception.load(WEIGHTS / "perception", device="cpu")
+    figures = evaluate(
+        arguments.weights,
+        arguments.data,
+        nets,
+        steps=arguments.steps,
+        clips=arguments.clips,
+        sheet=arguments.sheet,
+    )
+    print(table(figures))
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="kmc", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("train", help="train an animator from a config")
+    command.add_argument("--config", type=Path, required=True)
+    command.add_argument(
+        "--minutes", type=float, default=math.inf, help="stop after this long; run again to resume"
+    )
+    command.add_argument("--prepared", action="store_true", help="use the prepared clips as they are")
+    command.set_defaults(run=run_training)
+    command = commands.add_parser("prepare", help="turn truth shards into conditions")
+    command.add_argument("--data", type=Path, required=True)
+    command.set_defaults(run=run_prepare)
+    command = commands.add_parser("evaluate", help="measure an animator on held-out truth")
+    command.add_argument("--weights", type=Path, default=WEIGHTS / "animator" / "kmc_mini.safetensors")
+    command.add_argument("--data", type=Path, default=Path("data/truth/val"))
+    command.add_argument("--steps", type=int, default=4)
+    command.add_argument("--clips", type=int, default=64)
+    command.add_argument("--sheet", type=Path, default=None, help="write a picture sheet here")
+    command.set_defaults(run=run_evaluation)
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()

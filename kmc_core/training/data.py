@@ -1,0 +1,202 @@
+"""Training clips: truth shards turned once into the animator's conditions, then drawn from memory.
+
+Preparing takes most of a naive training step (prior, maps), so it is done once and kept as bytes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..engines.kmc import build_conditions
+from ..errors import KMCError
+from ..model.conditions import KEEP, AnimatorConditions
+from ..model.params import AnimatorParams
+from ..model.text import TextEncoder
+from ..motion.types import FaceMotion, Motion, Track
+from ..perception.person import face_embedding
+from ..perception.suite import Perception
+from ..subject.types import Subject, View
+from .objectives import Batch
+from .shards import Pictures, Shard, read_shard
+
+BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
+# What an extractor adds to exact truth, measured as medians on rendered truth: share of the picture's side.
+JOINT_NOISE: Final = 0.005
+LANDMARK_NOISE: Final = 0.002
+HAND_LOST: Final = 0.15  # share of hands that an extractor does not find
+FEWEST_FACE_PIXELS: Final = 24.0  # a smaller face gives the identity net nothing
+
+
+def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perception, seed: int) -> None:
+    """Turn one truth shard into conditions; a prepared file that exists is kept. Written whole or not at all."""
+    if target.is_file():
+        return
+    shard = read_shard(source)
+    rng = torch.Generator().manual_seed(seed)
+    tokenize = TextEncoder(params.text, device="meta").tokenize
+    rows = []
+    for clip, words in enumerate(shard.words):
+        conditions = clip_conditions(shard, clip, params, nets, rng)
+        row = {
+            f.name: getattr(conditions, f.name)[0]
+            for f in fields(conditions)
+            if f.name not in ("carried", "text", "keep")
+        }
+        row = {name: _to_bytes(name, value) if name in BYTES else value.half() for name, value in row.items()}
+        rows.append(
+            row | {"x0": shard.frames.images[clip].transpose(0, 1), "tokens": tokenize(words.caption).short()}
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    save_file({name: torch.stack([row[name] for row in rows]) for name in rows[0]}, partial)
+    partial.replace(target)
+
+
+def clip_conditions(
+    shard: Shard, clip: int, params: AnimatorParams, nets: Perception, rng: torch.Generator | None
+) -> AnimatorConditions:
+    """Conditions of one clip, batch 1; with a generator the motion gets the extractor's errors."""
+    motion = motion_of(shard.frames, clip, shard.fps)
+    side = motion.size[0]
+    if rng is not None:
+        motion = replace(motion, tracks=(_disturbed(motion.tracks[0], side, rng),))
+    text = torch.zeros(1, params.text.length, params.text.dim)
+    subject = subject_of(shard.references, clip, shard.words[clip].subject, nets)
+    return build_conditions(motion, subject, text, params=params, size=motion.size)
+
+
+def motion_of(pictures: Pictures, clip: int, fps: float) -> Motion:
+    """The truth of one clip as a Motion."""
+    height, width = pictures.images.shape[-2:]
+    return Motion(fps, (width, height), (track_of(pictures, clip, slice(None)),))
+
+
+def track_of(pictures: Pictures, clip: int, part: slice) -> Track:
+    """Some pictures of a clip as a Track."""
+    p = pictures
+    face = FaceMotion(
+        *(x[clip, part] for x in (p.landmarks, p.expression, p.rotation, p.crop, p.face_confidence))
+    )
+    return Track(p.body[clip, part], p.world[clip, part], p.hands[clip, part], face)
+
+
+def subject_of(pictures: Pictures, clip: int, name: str, nets: Perception) -> Subject:
+    """The reference views of a clip; the face embedding is read from the first one only."""
+    views = []
+    for k in range(pictures.images.shape[1]):
+        image, mask = pictures.images[clip, k].float() / 255, pictures.masks[clip, k].float() / 255
+        pose = track_of(pictures, clip, slice(k, k + 1))
+        assert pose.face is not None
+        face = pose.face.landmarks[0]
+        readable = (
+            k == 0 and pose.face.confidence[0] > 0 and (face.amax(0) - face.amin(0))[0] >= FEWEST_FACE_PIXELS
+        )
+        embedding = face_embedding(image, face, nets) if readable else None
+        yaw = float(torch.atan2(pose.face.rotation[0, 0, 2], pose.face.rotation[0, 2, 2]))
+        views.append(View(image, mask, pose, yaw, "full", embedding))
+    return Subject(name, tuple(views))
+
+
+def _disturbed(track: Track, side: int, rng: torch.Generator) -> Track:
+    """The track as an extractor would give it: noisy points, lost hands."""
+
+    def noise(like: Tensor, share: float) -> Tensor:
+        return torch.randn(like.shape, generator=rng) * share * side
+
+    body, hands, face = track.body, track.hands, track.face
+    assert body is not None and hands is not None and face is not None
+    body, hands = body.clone(), hands.clone()
+    body[..., :2] += noise(body[..., :2], JOINT_NOISE)
+    hands[..., :2] += noise(hands[..., :2], JOINT_NOISE)
+    lost = torch.rand((1, 2, 1), generator=rng) < HAND_LOST
+    hands[..., 3] *= ~lost
+    landmarks = face.landmarks.clone()
+    landmarks[..., :2] += noise(landmarks[:, :1, :2], LANDMARK_NOISE)
+    return replace(track, body=body, hands=hands, face=replace(face, landmarks=landmarks))
+
+
+def _to_bytes(name: str, value: Tensor) -> Tensor:
+    """0..1 or, for pictures, -1..1 (their last channel, a mask, 0..1) -> bytes."""
+    value = value.clone()
+    colours = _colours(name, value)
+    if colours is not None:
+        colours.mul_(0.5).add_(0.5)
+    return (value.clamp(0, 1) * 255).round().byte()
+
+
+def _from_bytes(name: str, value: Tensor) -> Tensor:
+    value = value.float().div_(255)
+    colours = _colours(name, value)
+    if colours is not None:
+        colours.mul_(2).sub_(1)
+    return value
+
+
+def _colours(name: str, value: Tensor) -> Tensor | None:
+    """The signed part of a picture condition, a view into it; the axes count from the end to hold with and without B."""
+    if name in ("moved", "background"):
+        return value[..., :3, :, :, :]
+    return value[..., :3, :, :] if name == "references" else None
+
+
+@dataclass(frozen=True)
+class Clips:
+    """All prepared clips of a split in memory, as stored."""
+
+    tensors: dict[str, Tensor]  # name -> [N, ...]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Clips":
+        """Read every prepared shard of a folder; KMCError when there is none."""
+        files = sorted(folder.glob("*.safetensors"))
+        if not files:
+            raise KMCError(f"No prepared clips in {folder}. Render them first: make truth.")
+        shards = [load_file(file) for file in files]
+        return cls({name: torch.cat([shard[name] for shard in shards]) for name in shards[0]})
+
+    def __len__(self) -> int:
+        return len(self.tensors["x0"])
+
+    def draw(self, rng: torch.Generator, *, batch: int, frames: int, views: int) -> Batch:
+        """A random batch: `frames` consecutive frames of every clip, the first view and up to views - 1 others."""
+        clips = torch.randint(len(self), (batch,), generator=rng)
+        total = self.tensors["x0"].shape[2]
+        first = int(torch.randint(total - frames + 1, (1,), generator=rng))
+        count = int(torch.randint(1, views + 1, (1,), generator=rng))
+        part = slice(first, first + frames)
+        t = {name: values[clips] for name, values in self.tensors.items()}
+        for name in ("x0", "moved", "maps"):
+            t[name] = t[name][:, :, part]
+        for name in ("hands", "hand_positions", "face"):
+            t[name] = t[name][:, part]
+        for name in ("references", "reference_maps"):
+            t[name] = t[name][:, :count]
+        conditions = {
+            k: _from_bytes(k, v) if k in BYTES else v.float()
+            for k, v in t.items()
+            if k not in ("x0", "tokens")
+        }
+        tokens = t["tokens"].long()
+        placeholder = torch.zeros(batch, tokens.shape[1], 1)  # the objective puts the encoded text here
+        return Batch(
+            t["x0"].float() / 127.5 - 1,
+            AnimatorConditions(text=placeholder, keep=torch.ones(batch, len(KEEP)), **conditions),
+            tokens,
+        )
+
+
+def prepare_folder(
+    source: Path, target: Path, params: AnimatorParams, nets: Perception, progress: Callable[[int, int], None]
+) -> None:
+    """Prepare every shard of a folder that is not prepared yet."""
+    shards = sorted(source.glob("*.safetensors"))
+    if not shards:
+        raise KMCError(f"No truth shards in {source}. Render them first: make truth.")
+    for index, shard in enumerate(shards):
+        prepare_shard(shard, target / shard.name, params, nets, seed=index)
+        progress(index + 1, len(shards))
