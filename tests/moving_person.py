@@ -14,11 +14,18 @@ WIDTH, HEIGHT = 640, 720
 
 # Metres, pelvis at the origin, x right in the picture, y down, z away: a person who faces the camera.
 TRUNK = {
-    "pelvis": (0, 0, 0), "neck": (0, -0.5, 0), "r_shoulder": (-0.18, -0.48, 0), "l_shoulder": (0.18, -0.48, 0),
-    "r_hip": (-0.1, 0, 0), "l_hip": (0.1, 0, 0), "r_knee": (-0.11, 0.42, -0.03), "l_knee": (0.13, 0.42, -0.03),
-    "r_ankle": (-0.12, 0.84, 0), "l_ankle": (0.15, 0.84, 0), "r_heel": (-0.12, 0.9, 0.05), "l_heel": (0.15, 0.9, 0.05),
+    "pelvis": (0, 0, 0), "neck": (0, -0.5, 0), "r_shoulder": (-0.18, -0.48, 0),
+    "l_shoulder": (0.18, -0.48, 0),
+    "r_hip": (-0.1, 0, 0), "l_hip": (0.1, 0, 0),
+    "r_knee": (-0.11, 0.42, -0.03), "l_knee": (0.13, 0.42, -0.03),
+    "r_ankle": (-0.12, 0.84, 0), "l_ankle": (0.15, 0.84, 0),
+    "r_heel": (-0.12, 0.9, 0.05), "l_heel": (0.15, 0.9, 0.05),
     "r_big_toe": (-0.14, 0.91, -0.14), "l_big_toe": (0.17, 0.91, -0.14),
     "r_small_toe": (-0.19, 0.91, -0.11), "l_small_toe": (0.22, 0.91, -0.11),
+}  # fmt: skip
+HEAD = {
+    "nose": (0, 0.02, -0.1), "r_eye": (-0.033, -0.02, -0.07), "l_eye": (0.033, -0.02, -0.07),
+    "r_ear": (-0.075, 0, 0.02), "l_ear": (0.075, 0, 0.02),
 }  # fmt: skip
 LEG = ("knee", "ankle", "heel", "big_toe", "small_toe")
 UPPER_ARM, FOREARM, HAND = 0.28, 0.26, 0.18
@@ -83,8 +90,7 @@ def person(
         _wave(joints, hands[:, row], side, out, swing, build)
     rotation = turn(0.4 * swing, 0.2 * swing)
     head = joints[:, JOINT["neck"]] + torch.tensor([0, -0.13 - 0.11 * build.head, 0])
-    for name, place in {"nose": (0, 0.02, -0.1), "r_eye": (-0.033, -0.02, -0.07), "l_eye": (0.033, -0.02, -0.07),
-                        "r_ear": (-0.075, 0, 0.02), "l_ear": (0.075, 0, 0.02)}.items():  # fmt: skip
+    for name, place in HEAD.items():
         joints[:, JOINT[name]] = head + build.head * (rotation @ torch.tensor(place, dtype=torch.float32))
     smile = (amount * phase.cos().neg()).clamp(min=0)
     face = _face(build, head, rotation, smile, shot)

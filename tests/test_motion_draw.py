@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from moving_person import Build, Shot, person
 from torch import Tensor
 
 from kmc_core.errors import KMCError
 from kmc_core.motion.draw import LIMB_CHANNELS, draw_motion, limb_maps
 from kmc_core.motion.skeleton import JOINT
 from kmc_core.motion.types import Motion, Track
+from moving_person import Build, Shot, person
 
 SIZE = (90, 80)  # height, width: an eighth of the person's picture
 SCALE = 1 / 8
@@ -36,7 +36,7 @@ def test_every_limb_lies_on_its_joints_and_nowhere_else() -> None:
     body, hands, face = parts(person(5))
     maps = maps_of(body, hands, face)
     assert maps.shape == (5, len(LIMB_CHANNELS), *SIZE)
-    assert 0 <= float(maps.min()) and float(maps.max()) <= 1
+    assert float(maps.min()) >= 0 and float(maps.max()) <= 1
     for limb, ends in {
         "r_upper_arm": ("r_shoulder", "r_elbow"), "l_lower_arm": ("l_elbow", "l_wrist"),
         "r_upper_leg": ("r_hip", "r_knee"), "l_lower_leg": ("l_knee", "l_ankle"),

@@ -1,4 +1,4 @@
-"""A motion file gives back exactly what was saved, and refuses with one clear sentence what it cannot read."""
+"""A motion file gives back exactly what was saved, and refuses clearly what it cannot read."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_extra_metadata_is_kept_and_our_own_keys_are_readable(motion: Motion, tm
 
 
 def test_reserved_metadata_is_refused(motion: Motion, tmp_path: Path) -> None:
-    with pytest.raises(KMCError, match="rename kmc_checksum"):
+    with pytest.raises(KMCError, match=r"rename kmc_checksum"):
         save_motion(motion, tmp_path / "m", {"kmc_checksum": "x"})
     assert not (tmp_path / "m").exists()
 
@@ -90,7 +90,7 @@ def test_truncated_file_is_refused(motion: Motion, tmp_path: Path, keep: int) ->
     path = tmp_path / "m"
     save_motion(motion, path)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(KMCError, match="is damaged: .*Copy or save it again"):
+    with pytest.raises(KMCError, match=r"is damaged: .*Copy or save it again"):
         load_motion(path)
 
 
@@ -100,18 +100,18 @@ def test_one_flipped_bit_is_refused(motion: Motion, tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
     path.write_bytes(content)
-    with pytest.raises(KMCError, match="does not match its checksum"):
+    with pytest.raises(KMCError, match=r"does not match its checksum"):
         load_motion(path)
 
 
 def test_foreign_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello, this is no tensor file at all")
-    with pytest.raises(KMCError, match="is damaged: it is not a whole safetensors file"):
+    with pytest.raises(KMCError, match=r"is damaged: it is not a whole safetensors file"):
         load_motion(tmp_path / "text")
     save_file({"weight": torch.zeros(2)}, tmp_path / "lora")
-    with pytest.raises(KMCError, match="is not a motion file. Choose a file that was saved as a motion"):
+    with pytest.raises(KMCError, match=r"is not a motion file. Choose a file that was saved as a motion"):
         load_motion(tmp_path / "lora")
-    with pytest.raises(KMCError, match="Cannot read the motion file .*No such file"):
+    with pytest.raises(KMCError, match=r"Cannot read the motion file .*No such file"):
         load_motion(tmp_path / "missing")
 
 
@@ -120,7 +120,7 @@ def test_newer_file_is_refused(motion: Motion, tmp_path: Path) -> None:
     save_motion(motion, path)
     path.write_bytes(path.read_bytes().replace(b'"kmc_motion_version":"1"', b'"kmc_motion_version":"2"'))
     with pytest.raises(
-        KMCError, match="has motion format 2; this version reads up to 1. Update the node pack."
+        KMCError, match=r"has motion format 2; this version reads up to 1. Update the node pack."
     ):
         load_motion(path)
 
@@ -128,7 +128,7 @@ def test_newer_file_is_refused(motion: Motion, tmp_path: Path) -> None:
 def test_incomplete_face_is_refused() -> None:
     tensors = track_tensors(random_track(2, 1), "x.")
     del tensors["x.face.crop"]
-    with pytest.raises(KMCError, match="incomplete: crop missing"):
+    with pytest.raises(KMCError, match=r"incomplete: crop missing"):
         track_from(tensors, "x.")
 
 
@@ -143,7 +143,7 @@ def test_full_disk_leaves_the_old_file_whole(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(KMCError, match="Cannot write .*No space left on device.*no file was changed"):
+    with pytest.raises(KMCError, match=r"Cannot write .*No space left on device.*no file was changed"):
         save_motion(motion, path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["m"]

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from moving_person import HEIGHT, WIDTH, person
 
 from kmc_core.errors import KMCError
 from kmc_core.motion.openpose import BODY_25, from_pose_keypoint, to_pose_keypoint
 from kmc_core.motion.skeleton import JOINT
 from kmc_core.motion.types import Motion, Track
+from moving_person import HEIGHT, WIDTH, person
 
 FORMAT = torch.tensor([0, 1, 3])  # of x, y, z, confidence, what the format keeps
 

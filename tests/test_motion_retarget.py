@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from moving_person import HEIGHT, Build, Shot, at, character, person, view
 from torch import Tensor
 
 from kmc_core.errors import KMCError
@@ -14,6 +13,7 @@ from kmc_core.motion.retarget import retarget
 from kmc_core.motion.skeleton import BODY_BONES, JOINT
 from kmc_core.motion.types import Motion, Track
 from kmc_core.subject.types import Subject
+from moving_person import HEIGHT, Build, Shot, at, character, person, view
 
 BUST = {"nose", "neck", "r_shoulder", "l_shoulder", "r_elbow", "l_elbow", "r_eye", "l_eye", "r_ear", "l_ear"}
 STRANGER = Build(arm=1.3, leg=0.8, head=1.5, hand=1.4, face_seed=7)
@@ -59,7 +59,7 @@ def test_own_picture_gives_the_motion_back() -> None:
 
 
 def test_another_body_is_reproduced_exactly_when_it_does_the_same() -> None:
-    """Truth: the stranger who really does this movement. Only the sway, which is the driver's own path, may differ."""
+    """Truth: the stranger who really does this movement."""
     result = retarget(person(), character(STRANGER, ELSEWHERE))
     truth = person(build=STRANGER, shot=ELSEWHERE)
     assert_near(body(result)[..., :2], body(truth)[..., :2], 0.02 * HEIGHT)

@@ -9,7 +9,8 @@ from .skeleton import JOINT
 
 SEEN: Final = 0.3  # confidence from which on a point is used; the customary OpenPose drawing threshold
 
-# Typical adult proportions: torso (neck to pelvis) 50 cm, shoulders 36 cm, ears 15 cm, eyes 6.5 cm apart, hand 18 cm.
+# Typical adult proportions: torso (neck to pelvis) 50 cm, shoulders 36 cm, ears 15 cm and eyes 6.5 cm apart,
+# hand 18 cm.
 TORSO_PER_SHOULDERS: Final = 1.4
 TORSO_PER_HEAD: Final = 3.3
 TORSO_PER_HAND: Final = 2.8
@@ -31,7 +32,7 @@ def head_width(body: Tensor) -> Tensor:
 
 
 def torso_length(body: Tensor) -> Tensor:
-    """[..., 25, 4] -> [...] neck to pelvis, or what shoulders, else head, say about it; 0 where nothing is seen."""
+    """[..., 25, 4] -> [...] neck to pelvis, or what shoulders, else head, say; 0 where nothing is seen."""
     spine, spine_seen = distance(body, JOINT["neck"], JOINT["pelvis"])
     shoulders, shoulders_seen = distance(body, JOINT["r_shoulder"], JOINT["l_shoulder"])
     trunk = torch.maximum(

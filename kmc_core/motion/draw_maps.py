@@ -1,7 +1,7 @@
 """Limb maps: the body as the animator sees it, one soft channel per limb, one for depth.
 
-Each limb is a set of capsules (cylinders with round ends) that know their depth, so that an arm before the chest
-covers it. Resolution-free, batched, no gradients.
+Each limb is a set of capsules (cylinders with round ends) that know their depth, so that an arm before the
+chest covers it. Resolution-free, batched, no gradients.
 """
 
 from collections.abc import Sequence
@@ -62,10 +62,11 @@ def limb_maps(
 ) -> Tensor:
     """Draw F poses as float maps [F, len(LIMB_CHANNELS), h, w] in 0..1.
 
-    body [F, 25, 4], hands [F, 2, 21, 4], face_landmarks [F, 478, 3] and face_confidence [F] as in a Track, each may be
-    None (no confidence: every face is seen). `size` is (h, w) of the maps, `scale` map pixels per pixel of the points.
-    Limb channels hold coverage, less where a nearer limb is in front; points of confidence below 0.3 are absent. The
-    depth channel is 0 where nothing is, else 0.5 at the pelvis' depth and more the nearer, 1 two torso lengths ahead.
+    body [F, 25, 4], hands [F, 2, 21, 4], face_landmarks [F, 478, 3] and face_confidence [F] as in a Track;
+    each may be None (no confidence: every face is seen). `size` is (h, w) of the maps, `scale` map pixels per
+    pixel of the points. Limb channels hold coverage, less where a nearer limb is in front; points of
+    confidence below 0.3 are absent. The depth channel is 0 where nothing is, else 0.5 at the pelvis' depth
+    and more the nearer, 1 two torso lengths ahead.
     """
     given = next((part for part in (body, hands, face_landmarks) if part is not None), None)
     if given is None:
@@ -188,9 +189,9 @@ def _ends(figure: Figure, capsules: tuple[Capsule, ...]) -> tuple[Tensor, Tensor
 
 
 def _coverage(figure: Figure, capsules: tuple[Capsule, ...], window: _Window) -> Tensor:
-    """[F, h', w'] coverage by the union of the capsules that are seen, faded by the best confidence among them.
+    """[F, h', w'] coverage by the union of the capsules that are seen, faded by their best confidence.
 
-    Coverage falls from 1 to 0 between r - 1/2 and r + 1/2 pixels from the line, in the squared distance: no root.
+    Coverage falls from 1 to 0 between r - 1/2 and r + 1/2 pixels from the line, in the squared distance.
     """
     start, end = _ends(figure, capsules)
     radius = figure.radii(capsules).clamp(min=MIN_RADIUS)  # F K

@@ -19,8 +19,8 @@ Part = Literal["body", "hands", "face"]
 Colour = tuple[int, int, int]
 Array = np.ndarray
 
-# Hues go around the body in the customary OpenPose order: right arm red to yellow, left arm yellow to green, right leg
-# green to cyan, left leg cyan to blue, head violet to pink.
+# Hues go around the body in the customary OpenPose order: right arm red to yellow, left arm yellow to green,
+# right leg green to cyan, left leg cyan to blue, head violet to pink.
 BONE_COLOURS: Final[dict[tuple[str, str], Colour]] = {
     ("neck", "pelvis"): (150, 150, 165),
     ("neck", "r_shoulder"): (226, 58, 52),
@@ -89,9 +89,10 @@ def draw_motion(
 ) -> Iterator[Tensor]:
     """Draw every track; yields uint8 chunks [n, 3, H, W], so that memory does not grow with the clip.
 
-    On black at `size` (width, height; None: the motion's own), or over `background`: the clip's frames as uint8 chunks
-    [n, 3, H, W] of any length, dimmed to `brightness`, which then give the size. Points with a confidence below 0.3
-    are left out, uncertain ones are faint. Raises KMCError when motion and background differ in length.
+    On black at `size` (width, height; None: the motion's own), or over `background`: the clip's frames as
+    uint8 chunks [n, 3, H, W] of any length, dimmed to `brightness`, which then give the size. Points with a
+    confidence below 0.3 are left out, uncertain ones are faint. Raises KMCError when motion and background
+    differ in length.
     """
     if unknown := set(parts) - set(get_args(Part)):
         raise KMCError(f"Unknown parts {sorted(unknown)} to draw; choose from {', '.join(get_args(Part))}.")

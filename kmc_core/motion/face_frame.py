@@ -1,9 +1,8 @@
-"""Faces in the head's own frame: landmarks without place, size and rotation, where only shape and expression remain."""
+"""Faces in the head's own frame: without place, size and rotation, only shape and expression remain."""
 
 from dataclasses import dataclass
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from .bones import SEEN

@@ -1,4 +1,4 @@
-"""Which of the 478 face landmarks are which: the lines that people see in a face, and the points that bones hold.
+"""Which of the 478 face landmarks are which: the lines that people see, and the points that bones hold.
 
 Left and right are the person's own, so "right" lies on the left of a picture that faces the camera.
 """

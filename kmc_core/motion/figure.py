@@ -1,7 +1,7 @@
 """The solid figure behind a pose: points in 3-D and the capsules between them, ready to be drawn.
 
-A head and, in a bust shot, the lower end of the torso have no joints of their own; they follow from those that are
-seen. They exist in drawings only: a Motion never holds them.
+A head and, in a bust shot, the lower end of the torso have no joints of their own; they follow from those
+that are seen. They exist in drawings only: a Motion never holds them.
 """
 
 from dataclasses import dataclass
@@ -93,8 +93,8 @@ def build_figure(
 ) -> Figure:
     """The figure of F poses, all in pixels of the drawing.
 
-    body [F, 25, 4], hands [F, 2, 21, 4] and face_landmarks [F, 478, 3] may each be None; face_seen [F] is the face's
-    confidence. Head joints that the body lacks come from the face.
+    body [F, 25, 4], hands [F, 2, 21, 4] and face_landmarks [F, 478, 3] may each be None; face_seen [F] is the
+    face's confidence. Head joints that the body lacks come from the face.
     """
     frames = len(face_seen)
     if body is None:
@@ -139,7 +139,7 @@ def _hands_in_depth(body: Tensor, hands: Tensor) -> Tensor:
 
 
 def _head_points(body: Tensor, width: Tensor) -> Tensor:
-    """Crown, jaw and centre of the head, [F, 3, 4]. Crown and jaw end the capsule, they do not touch the hair."""
+    """Crown, jaw and centre of the head, [F, 3, 4]; crown and jaw are the ends of its capsule's axis."""
     group = body[:, [JOINT[name] for name in HEAD_JOINTS]]  # F 5 4: nose, eyes, ears
     ears = group[:, 3:]
     seen = (group[..., 3:] >= SEEN).to(body.dtype)
@@ -156,7 +156,7 @@ def _head_points(body: Tensor, width: Tensor) -> Tensor:
 
 
 def _waist_points(body: Tensor, unit: Tensor) -> Tensor:
-    """Lower end of the spine, right and left hip, [F, 3, 4]; hung from the shoulders where the hips are not seen."""
+    """Lower end of the spine, right and left hip, [F, 3, 4]; hung from the shoulders without hips."""
     right, left, neck, nose = (body[:, JOINT[name]] for name in ("r_shoulder", "l_shoulder", "neck", "nose"))
     hang = torch.where(nose[:, 3:] >= SEEN, neck[:, :2] - nose[:, :2], neck.new_tensor([0.0, 1.0]))
     down = _square_to((left - right)[:, :2] * TORSO_PER_SHOULDERS / unit[:, None], hang)
@@ -172,7 +172,7 @@ def _waist_points(body: Tensor, unit: Tensor) -> Tensor:
 
 
 def _square_to(across: Tensor, towards: Tensor) -> Tensor:
-    """Unit vectors [F, 2] square to `across` (about unit length when seen from the front) on the side of `towards`.
+    """Unit vectors [F, 2] square to `across` (about 1 long seen from the front) on the side of `towards`.
 
     The shorter `across` (a side view), the more `towards` itself decides.
     """

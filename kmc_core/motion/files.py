@@ -1,8 +1,8 @@
 """Motion files: one safetensors file with JSON metadata, written whole or not at all, bit-exact both ways.
 
-The functions over `FileKind` are the format that every file of ours shares (motions, subjects): top-level metadata
-`kmc_<kind>_version`, `kmc_<kind>` (JSON fields), `kmc_checksum` (CRC-32 of the tensor bytes), and whatever the caller
-adds. Equal content gives equal bytes. docs/formats.md describes the keys.
+The functions over `FileKind` are the format that every file of ours shares (motions, subjects): top-level
+metadata `kmc_<kind>_version`, `kmc_<kind>` (JSON fields), `kmc_checksum` (CRC-32 of the tensor bytes), and
+whatever the caller adds. Equal content gives equal bytes. docs/formats.md describes the keys.
 """
 
 import json
@@ -52,7 +52,7 @@ PARTS: Final = ("body", "world", "hands")
 
 
 def save_motion(motion: Motion, path: Path | str, extra_metadata: Mapping[str, str] | None = None) -> None:
-    """Write a Motion; `load_motion` gives every tensor back bit for bit, and `load_metadata` the extra metadata.
+    """Write a Motion; `load_motion` gives every tensor back bit for bit, `load_metadata` the extra metadata.
 
     Raises KMCError when the file cannot be written; a file that was there before is then unchanged.
     """
@@ -94,7 +94,7 @@ def track_tensors(track: Track, prefix: str) -> dict[str, Tensor]:
 
 
 def track_from(tensors: Mapping[str, Tensor], prefix: str) -> Track:
-    """The Track that `track_tensors(track, prefix)` took apart. Raises KMCError for a face with a part missing."""
+    """The Track that `track_tensors(track, prefix)` took apart. Raises KMCError for an incomplete face."""
     face = {field.name: tensors.get(f"{prefix}face.{field.name}") for field in fields(FaceMotion)}
     present = {name: tensor for name, tensor in face.items() if tensor is not None}
     if present and len(present) < len(face):
@@ -134,7 +134,7 @@ def save_tensors(
 
 
 def load_tensors(path: Path | str, kind: FileKind) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and description of a file of this kind. Raises KMCError: missing, damaged, foreign or newer file."""
+    """Tensors and description of a file of this kind. KMCError: missing, damaged, foreign or newer file."""
     raw, metadata, payload = _open(path, kind)
     if metadata.get(CHECKSUM_KEY) != _checksum(payload):
         raise _damaged(path, "its content does not match its checksum")
@@ -155,7 +155,7 @@ def load_metadata(path: Path | str, kind: FileKind = MOTION_FILE) -> dict[str, s
 
 
 def _open(path: Path | str, kind: FileKind) -> tuple[bytes, dict[str, str], bytes]:
-    """All bytes, the metadata and the tensor bytes of a file that is of this kind and not newer than this code."""
+    """All bytes, the metadata and the tensor bytes of a file of this kind, no newer than this code."""
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
@@ -174,13 +174,14 @@ def _open(path: Path | str, kind: FileKind) -> tuple[bytes, dict[str, str], byte
         raise _damaged(path, f"its version is '{version}'")
     if int(version) > kind.version:
         raise KMCError(
-            f"'{path}' has {kind.name} format {version}; this version reads up to {kind.version}. Update the node pack."
+            f"'{path}' has {kind.name} format {version}; this version reads up to {kind.version}. "
+            "Update the node pack."
         )
     return raw, metadata, payload
 
 
 def _split(raw: bytes) -> tuple[dict[str, Any], bytes]:
-    """Header and tensor bytes of a safetensors file. Raises ValueError (also for JSON and encoding errors)."""
+    """Header and tensor bytes of a safetensors file. ValueError where it is not one."""
     end = LENGTH_BYTES + int.from_bytes(raw[:LENGTH_BYTES], "little")
     if len(raw) < LENGTH_BYTES or end > len(raw):
         raise ValueError("truncated header")
@@ -208,7 +209,8 @@ def _write_whole(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         raise KMCError(
-            f"Cannot write '{path}': {error.strerror}. Free space or choose another folder; no file was changed."
+            f"Cannot write '{path}': {error.strerror}. "
+            "Free space or choose another folder; no file was changed."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,9 +1,9 @@
 """Conversion between motions and the host's POSE_KEYPOINT, the OpenPose JSON that pose nodes exchange.
 
-POSE_KEYPOINT is a list with one dict a frame: "canvas_width", "canvas_height" and "people", each person a dict of
-flat lists x, y, confidence, ...: "pose_keypoints_2d" (18 joints, or the 25 of OpenPose BODY_25), "foot_keypoints_2d"
-(6, optional), "hand_left_keypoints_2d", "hand_right_keypoints_2d" (21 each) and "face_keypoints_2d" (70, or 68). A part
-that is missing, null or empty was not seen.
+POSE_KEYPOINT is a list with one dict a frame: "canvas_width", "canvas_height" and "people", each person a
+dict of flat lists x, y, confidence, ...: "pose_keypoints_2d" (18 joints, or the 25 of OpenPose BODY_25),
+"foot_keypoints_2d" (6, optional), "hand_left_keypoints_2d", "hand_right_keypoints_2d" (21 each) and
+"face_keypoints_2d" (70, or 68). A part that is missing, null or empty was not seen.
 """
 
 import math
@@ -30,16 +30,18 @@ FEET_JOINTS: Final = BODY_JOINTS[-6:]
 # Order of OpenPose's 25-joint body in our names: the pelvis comes between arms and legs.
 BODY_25: Final = (*BODY_JOINTS[:8], "pelvis", *BODY_JOINTS[8:14], *BODY_JOINTS[14:18], *FEET_JOINTS)
 
-# Some nodes give coordinates as shares of the canvas. Shares may leave 0..1 when a limb leaves the picture, but not
-# by more than a canvas; in pixels, a person whose every coordinate in the whole clip is below 2 would be a dot.
+# Some nodes give coordinates as shares of the canvas. Shares may leave 0..1 when a limb leaves the picture,
+# but not by more than a canvas; in pixels, a person whose every coordinate in the whole clip is below 2 would
+# be a dot.
 LARGEST_SHARE: Final = 2.0
 
 
 def to_pose_keypoint(motion: Motion, *, normalised: bool = False) -> list[dict[str, Any]]:
     """The motion as POSE_KEYPOINT, in pixels of the source, or as shares of its size when `normalised`.
 
-    A person per track, also where nothing of them is seen, so that the order of people tells the tracks apart. The
-    pelvis, depth, world joints, expression and head pose have no place in the format; 70 of the 478 face points do.
+    A person per track, also where nothing of them is seen, so that the order of people tells the tracks
+    apart. The pelvis, depth, world joints, expression and head pose have no place in the format; 70 of the
+    478 face points do.
     """
     width, height = motion.size
     scale = torch.tensor([1 / width, 1 / height, 1.0] if normalised else [1.0, 1.0, 1.0])
@@ -57,16 +59,16 @@ def to_pose_keypoint(motion: Motion, *, normalised: bool = False) -> list[dict[s
 
 
 def from_pose_keypoint(frames: Sequence[Mapping[str, Any]], fps: float) -> Motion:
-    """The motion in POSE_KEYPOINT frames. Raises KMCError for what is not of that form, and where nobody is in it.
+    """The motion in POSE_KEYPOINT frames. Raises KMCError for another form, and where nobody is in it.
 
-    The n-th person of every frame becomes track n (a frame with fewer people leaves the last tracks unseen there).
-    Depth is 0. The pelvis is the middle of the hips where both are seen. The 70 face points cannot fill the 478 of a
-    face motion, nor tell its expression, so the face is absent: encode it from the video.
+    The n-th person of every frame becomes track n (a frame with fewer people leaves the last tracks unseen
+    there). Depth is 0. The pelvis is the middle of the hips where both are seen. The 70 face points cannot
+    fill the 478 of a face motion, nor tell its expression, so the face is absent: encode it from the video.
 
-    Each part (body, feet, each hand) is read as shares of the canvas where no coordinate of that part in the whole
-    clip exceeds 2, else as pixels. The first frame's canvas is the motion's size; frames with another canvas are
-    scaled to it. Confidences are limited to 0..1; a point at 0, 0 or below, where detectors put what they did not
-    find, has confidence 0.
+    Each part (body, feet, each hand) is read as shares of the canvas where no coordinate of that part in the
+    whole clip exceeds 2, else as pixels. The first frame's canvas is the motion's size; frames with another
+    canvas are scaled to it. Confidences are limited to 0..1; a point at 0, 0 or below, where detectors put
+    what they did not find, has confidence 0.
     """
     if not (math.isfinite(fps) and fps > 0):
         raise KMCError(f"The frame rate is {fps}; give a number above 0.")

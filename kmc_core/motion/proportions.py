@@ -16,7 +16,7 @@ from .types import Track
 HEAD, HAND, FACE = (len(BODY_BONES) + k for k in range(3))
 LENGTHS: Final = len(BODY_BONES) + 3
 
-# A limb that would grow or shrink beyond this against the rest of the body is a wrong detection, not a proportion.
+# A limb that would grow or shrink beyond this against the rest of the body is a wrong detection.
 SMALLEST, LARGEST = 0.4, 2.5
 
 
@@ -30,11 +30,7 @@ def _mirrored(joint: int) -> int:
     return JOINT.get({"l": "r", "r": "l"}.get(name[0], "") + name[1:], joint)
 
 
-_MIRROR: Final = tuple(BODY_BONES.index((_mirrored(a), _mirrored(b))) for a, b in BODY_BONES) + (
-    HEAD,
-    HAND,
-    FACE,
-)
+_MIRROR: Final = (*(BODY_BONES.index((_mirrored(a), _mirrored(b))) for a, b in BODY_BONES), HEAD, HAND, FACE)
 _TRUNK: Final = (bone("pelvis", "neck"), bone("neck", "r_shoulder"))
 _HEAD_BONES: Final = tuple(
     bone(a, b) for a, b in (("nose", "r_eye"), ("r_eye", "r_ear"), ("nose", "l_eye"), ("l_eye", "l_ear"))
@@ -43,7 +39,7 @@ _FOREARM: Final = bone("r_elbow", "r_wrist")
 
 
 def track_lengths(track: Track) -> tuple[Tensor, Tensor]:
-    """Lengths in pixels and their confidences (0 below the threshold of what counts as seen), both [F, LENGTHS]."""
+    """Lengths in pixels and their confidences (0 where they do not count as seen), both [F, LENGTHS]."""
     frames = track.frames
     lengths, weights = torch.zeros(frames, LENGTHS), torch.zeros(frames, LENGTHS)
     if track.body is not None:
@@ -75,7 +71,7 @@ def typical_lengths(lengths: Tensor, weights: Tensor) -> Tensor:
 
 
 def character_lengths(character: Character) -> Tensor:
-    """[LENGTHS] of the character, in pixels of its first view, from every view that shares a length with the first."""
+    """[LENGTHS] in pixels of the first view, from every view that shares a length with the first."""
     samples = [track_lengths(view.pose) for view in character.views]
     first = typical_lengths(*samples[0])
     lengths, weights = [samples[0][0]], [samples[0][1]]

@@ -1,11 +1,12 @@
 """Retargeting: one person's motion moved onto a character with other proportions, in its picture's pixels.
 
 Body: the driver's bone directions with the character's bone lengths. Lengths are medians over all frames and
-all views, so that one foreshortened frame does not shorten a limb. Hands ride on the wrists, the face on the head.
+all views, so that one foreshortened frame does not shorten a limb. Hands ride on the wrists, the face on the
+head.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import torch
@@ -51,21 +52,22 @@ def retarget(
     face_strength: float = 1.0,
     hand_strength: float = 1.0,
 ) -> Motion:
-    """The motion of one track as `subject` would do it: one track, in the pixels of the subject's first picture.
+    """The motion of one track as `subject` would do it: one track, in pixels of the subject's first picture.
 
-    "match picture" starts from the picture: the character keeps its size and, at the driver's median position, its
-    place (of the pelvis, else the neck, else the head). "match video" keeps the driver's framing: the video's frame
-    is fitted into the picture, and the character takes the driver's place and overall size there, with its own
-    proportions.
+    "match picture" starts from the picture: the character keeps its size and, at the driver's median
+    position, its place (of the pelvis, else the neck, else the head). "match video" keeps the driver's
+    framing: the video's frame is fitted into the picture, and the character takes the driver's place and
+    overall size there, with its own proportions.
 
-    Strengths scale the departure from rest, bone by bone at constant length. 1 is the driver's motion; 0 is, for
-    the body, the character's pose in its first view (where that does not show a bone: the driver's median), the
-    same for the hands, and for the face the character's own expression. The head's rotation is always the driver's
-    own, unscaled. The character's expression in its picture counts as its neutral face; the driver's neutral face is
+    Strengths scale the departure from rest, bone by bone at constant length. 1 is the driver's motion. 0 is
+    the pose in the subject's first view for body and hands (the driver's median where that does not show a
+    bone), and the subject's own expression for the face. The head's rotation is always the driver's own,
+    unscaled. The subject's expression in its picture counts as its neutral face; the driver's neutral face is
     the median of its calmest frames.
 
-    Confidences are kept: what was not seen in the driver stays unseen, at 0, 0, 0. A bone never seen in the subject
-    gets the length that the driver's has at the subject's size. Raises KMCError when nothing can be matched.
+    Confidences are kept: what was not seen in the driver stays unseen, at 0, 0, 0. A bone never seen in the
+    subject gets the length that the driver's has at the subject's size. Raises KMCError when nothing can be
+    matched.
     """
     driver = _driver(motion, track)
     if not subject.views:
@@ -117,7 +119,7 @@ def _confidences(track: Track) -> list[Tensor]:
 
 
 def _match_picture(driver: Track, pose: Track, proportions: Proportions) -> Placement:
-    """The character's size, and its place at the driver's median: of the first anchor that both show often."""
+    """The character's size, and its place at the driver's median: of the first anchor that both show."""
     if math.isnan(proportions.size):
         raise KMCError(
             "The motion and the subject's pictures show no common part to compare sizes by; "
@@ -182,8 +184,8 @@ def _walk(
 ) -> Tensor:
     """Rebuild the joints [F, J, 3] from the root's new place [F, 3] with each bone's length scaled.
 
-    A joint that is not seen [F, J] is skipped: its children hang on the nearest ancestor that is seen. `rest` gives,
-    by child joint, the bone's vector [3] at strength 0.
+    A joint that is not seen [F, J] is skipped: its children hang on the nearest ancestor that is seen. `rest`
+    gives, by child joint, the bone's vector [3] at strength 0.
     """
     old, new = points.clone(), target[:, None].expand_as(points).clone()
     old[:, root] = filled(points[:, root], seen[:, root])
@@ -228,7 +230,7 @@ def _move_body(
 def _body_rest(
     body: Tensor, lengths: Tensor, root: int, pose: Tensor | None, scale: float
 ) -> dict[int, Tensor]:
-    """By child joint: the bone's vector [3] in the character's picture, else the driver's median, where seen."""
+    """By child joint: the bone's vector [3] in the character's picture, else the driver's median."""
     rest = {}
     for parent, child, index in _walk_order(root):
         for joints, factor in ((pose, scale), (body, float(lengths[index]))):
@@ -244,7 +246,7 @@ def _body_rest(
 
 
 def _move_world(driver: Track, proportions: Proportions) -> Tensor | None:
-    """The metric joints with the character's proportions, at the driver's size; the pelvis stays the origin."""
+    """The metric joints with the character's proportions at the driver's size; the pelvis stays in place."""
     if driver.world is None:
         return None
     world = driver.world.float()
@@ -262,7 +264,7 @@ def _move_hands(
     rest_scale: float,
     strength: float,
 ) -> Tensor:
-    """[F, 2, 21, 4]: each hand scaled about the body's wrist, or placed like the picture where no wrist is seen."""
+    """[F, 2, 21, 4]: each hand scaled about the body's wrist, or placed as a whole where no wrist is seen."""
     assert driver.hands is not None
     hands = driver.hands.float().clone()
     for side, wrist in WRISTS.items():
@@ -284,7 +286,7 @@ def _move_hands(
 def _blend_hand(
     points: Tensor, confidence: Tensor, pose: Track, side: int, rest_scale: float, strength: float
 ) -> Tensor:
-    """[F, 21, 3] from the wrist, bone by bone between the character's hand (else the driver's median) and these."""
+    """[F, 21, 3] bone by bone between the character's hand, else the driver's median, and these."""
     shown = None if pose.hands is None else pose.hands.float()[0, side]
     if shown is not None and float(shown[:, 3].amin()) >= SEEN:
         still = (shown[:, :3] - shown[:1, :3]) * rest_scale

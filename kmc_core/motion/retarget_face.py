@@ -1,7 +1,7 @@
 """The face's part of retargeting: the character's own face, with the driver's expression and head pose."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -24,9 +24,9 @@ def move_face(
 ) -> FaceMotion | None:
     """The driver's face on the character; None where the driver has none.
 
-    `body` [F, 25, 4] is the body already moved, `place` maps driver pixels to character pixels, `size` is character
-    pixels per driver pixel of the face. Without a face in any of the character's views, the driver's own neutral
-    face stands in for its shape.
+    `body` [F, 25, 4] is the body already moved, `place` maps driver pixels to character pixels, `size` is
+    character pixels per driver pixel of the face. Without a face in any of the character's views, the
+    driver's own neutral face stands in for its shape.
     """
     face = driver.face
     if face is None:
@@ -69,7 +69,7 @@ def _seen(face: FaceMotion) -> bool:
 def _centres(
     driver: Track, frame: HeadFrame, body: Tensor | None, place: Callable[[Tensor], Tensor], size: float
 ) -> Tensor:
-    """[F, 3] where the head's centre comes to lie: on the moved body's nose, else where the picture's places say."""
+    """[F, 3] where the head's centre comes to lie: on the moved body's nose, else where `place` says."""
     centre = torch.cat([place(frame.centre[:, :2]), frame.centre[:, 2:] * size], dim=1)
     if body is None or driver.body is None:
         return centre

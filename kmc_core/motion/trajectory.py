@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def filled(values: Tensor, seen: Tensor) -> Tensor:
-    """[F, D] with the frames that are not seen [F] filled in between their neighbours; unchanged if none is seen."""
+    """[F, D] with the frames that are not seen [F] filled in between their neighbours, if there are any."""
     known = seen.nonzero()[:, 0]
     if len(known) in (0, len(values)):
         return values
