@@ -17,12 +17,12 @@ FRAMES = 12
 EXPECTED_SHAPE = "expected [frames, 1, 3 or 4 channels, height, width]."
 EXPECTED_TYPE = "expected uint8 or floats from 0 to 1."
 UNREADABLE = (
-    "The video cannot be read (Invalid data found when processing input); it is damaged or no video, so export "
-    "it again."
+    "The video cannot be read (Invalid data found when processing input); it is damaged or no video, "
+    "so export it again."
 )
 CUT = (
-    r"^The video 'cut\.mp4' breaks off after \d\.\d\d of 4\.80 seconds; it is truncated, so export or download "
-    r"it again\.$"
+    r"^The video 'cut\.mp4' breaks off after \d\.\d\d of 4\.80 seconds; it is truncated, "
+    r"so export or download it again\.$"
 )
 
 

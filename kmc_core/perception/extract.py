@@ -42,7 +42,7 @@ NO_FACE = (
     "body first so that small faces are found."
 )
 NO_HAND = (
-    "No hand was found in any frame; use a clip that shows hands larger, or encode the body first so that "
+    "No hand was found in any frame; use a clip with larger hands, or encode the body first so that "
     "small hands are found."
 )
 
@@ -127,8 +127,10 @@ def encode_hands(
 def _stream(
     clip: Clip, motion: Motion | None, progress: Progress, check: Check
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Chunks of frames, each with the body [n, 25, 4] that `motion` knows there. KMCError when they do not
-    fit."""
+    """Chunks of frames, each with the body [n, 25, 4] that `motion` knows there.
+
+    KMCError at the end when the clip has no frames, or not as many as `motion`.
+    """
     width, height = clip.size
     if motion is not None and motion.size != clip.size:
         raise KMCError(
@@ -140,15 +142,19 @@ def _stream(
     done = 0
     for frames in clip.chunks(chunk):
         check()
-        yield frames, None if body is None else body[done : done + len(frames)]
-        done += len(frames)
+        start, done = done, done + len(frames)
+        if body is None:
+            yield frames, None
+        elif done <= len(body):
+            yield frames, body[start:done]
         progress(done, max(done, clip.frames or 0))
     check()
     if not done:
         raise KMCError("The clip has no frames; give a clip with at least one.")
     if motion is not None and motion.tracks and motion.frames != done:
         raise KMCError(
-            f"The motion has {motion.frames} frames, this clip has {done}; encode all parts from the same clip."
+            f"The motion has {motion.frames} frames, this clip has {done}; "
+            "encode all parts from the same clip."
         )
 
 

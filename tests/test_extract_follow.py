@@ -1,0 +1,132 @@
+"""Following costs one look a frame while all goes well, finds what it lost, and invents nothing."""
+
+import torch
+from torch import Tensor
+
+from kmc_core.motion.face_mesh import RIGID
+from kmc_core.perception.face import steady_crops
+from kmc_core.perception.follow import Look, follow
+from kmc_core.perception.head_pose import NEUTRAL_HEAD, head_rotation, head_yaw
+
+UNKNOWN = torch.full((4,), torch.nan)
+SIDE = 100.0
+
+
+class Ball:
+    """A ball of known path, seen when the roi holds it; counts what it costs."""
+
+    def __init__(self, path: Tensor, there: Tensor, searchable: bool = True) -> None:
+        self.path, self.there, self.searchable = path, there, searchable
+        self.looks: list[int] = []
+        self.searches: list[int] = []
+
+    def blank(self, n: int) -> Look:
+        return Look(torch.zeros(n, 1, 2), torch.zeros(n), torch.full((n, 4), torch.nan), torch.zeros(n, 0))
+
+    def look_at(self, index: Tensor, rois: Tensor) -> Look:
+        assert len(index)
+        self.looks += index.tolist()
+        near = (self.path[index] - rois[:, :2]).norm(dim=-1) < SIDE / 2
+        return Look(
+            points=self.path[index][:, None],
+            score=(near & self.there[index]).float(),
+            roi=self.rois(index),
+            extra=torch.zeros(len(index), 0),
+        )
+
+    def search(self, index: Tensor, near: Tensor) -> Tensor:
+        assert len(index)
+        self.searches += index.tolist()
+        found = self.there[index] & self.searchable
+        return torch.where(found[:, None], self.rois(index), torch.nan)
+
+    def rois(self, index: Tensor) -> Tensor:
+        rest = torch.tensor([SIDE, 0.0]).expand(len(index), 2)
+        return torch.cat([self.path[index], rest], dim=1)
+
+
+def line(count: int, speed: float) -> Tensor:
+    return torch.stack([torch.arange(count) * speed, torch.zeros(count)], dim=1)
+
+
+def test_slow_motion_costs_one_look_a_frame_and_no_search() -> None:
+    ball = Ball(line(25, 0.3), torch.ones(25, dtype=torch.bool))
+    seen = follow(ball, ball.rois(torch.tensor([0]))[0], torch.zeros(25, 2))
+    assert sorted(ball.looks) == list(range(25)) and not ball.searches
+    assert torch.equal(seen.points[:, 0], ball.path) and (seen.score == 1).all()
+
+
+def test_a_fast_thing_is_searched_on_key_frames_alone() -> None:
+    ball = Ball(line(25, 12.0), torch.ones(25, dtype=torch.bool))
+    seen = follow(ball, UNKNOWN, torch.zeros(25, 2))
+    assert ball.searches == [0, 6, 12, 18, 24]
+    assert sorted(ball.looks) == list(range(25)) and (seen.score == 1).all()
+
+
+def test_a_thing_that_hangs_on_a_moving_point_needs_no_search() -> None:
+    path = line(25, 40.0)
+    ball = Ball(path, torch.ones(25, dtype=torch.bool))
+    seen = follow(ball, ball.rois(torch.tensor([0]))[0], path - path[:1])
+    assert not ball.searches and (seen.score == 1).all()
+
+
+def test_what_leaves_has_score_zero_and_what_returns_is_found() -> None:
+    there = torch.ones(40, dtype=torch.bool)
+    there[10:27] = False
+    ball = Ball(line(40, 1.0), there)
+    seen = follow(ball, UNKNOWN, torch.zeros(40, 2))
+    assert torch.equal(seen.score > 0, there)
+    assert (seen.points[~there] == 0).all()
+
+
+def test_what_is_never_there_is_never_looked_at() -> None:
+    ball = Ball(line(9, 1.0), torch.zeros(9, dtype=torch.bool))
+    seen = follow(ball, UNKNOWN, torch.zeros(9, 2))
+    assert not ball.looks and not seen.score.any()
+
+
+def test_one_frame_can_be_followed() -> None:
+    ball = Ball(line(1, 1.0), torch.ones(1, dtype=torch.bool))
+    assert follow(ball, UNKNOWN, torch.zeros(1, 2)).score.tolist() == [1.0]
+
+
+def test_a_steady_crop_holds_the_face_in_every_frame_without_lag() -> None:
+    generator = torch.Generator().manual_seed(0)
+    count = 90
+    jitter = torch.randn(count, 1, 2, generator=generator) * 3
+    sway = torch.sin(torch.arange(count) / 8)[:, None, None] * torch.tensor([60.0, 10.0])
+    shape = torch.rand(1, 478, 2, generator=generator) * 80
+    landmarks = torch.cat([shape + sway + jitter + 300, torch.zeros(count, 478, 1)], dim=-1)
+    seen = torch.ones(count, dtype=torch.bool)
+    seen[50:55] = False
+    crops = steady_crops(landmarks, seen, 30.0)
+    low = crops[seen, None, :2] - crops[seen, None, 2:] / 2
+    high = crops[seen, None, :2] + crops[seen, None, 2:] / 2
+    inside = (landmarks[seen][..., :2] >= low) & (landmarks[seen][..., :2] <= high)
+    assert inside.all() and (crops[~seen] == 0).all()
+    steps = crops[1:45, :2].diff(dim=0).diff(dim=0).norm(dim=1)
+    raw = landmarks[1:45].mean(1)[:, :2].diff(dim=0).diff(dim=0).norm(dim=1)
+    assert steps.mean() < raw.mean() / 10
+    assert crops[:45, 2].diff().abs().max() < 4
+    middle = (shape.amax(1) + shape.amin(1)) / 2 + sway[:, 0] + 300
+    assert (crops[15:35, :2] - middle[15:35]).abs().mean() < 8
+
+
+def turn(yaw: float, pitch: float, roll: float) -> Tensor:
+    """Head to camera: rolled, then pitched up, then turned to the right of the picture."""
+    y, p, r = torch.tensor(yaw), torch.tensor(pitch), torch.tensor(roll)
+    around_y = torch.tensor([[y.cos(), 0, -y.sin()], [0, 1, 0], [y.sin(), 0, y.cos()]])
+    around_x = torch.tensor([[1, 0, 0], [0, p.cos(), -p.sin()], [0, p.sin(), p.cos()]])
+    around_z = torch.tensor([[r.cos(), -r.sin(), 0], [r.sin(), r.cos(), 0], [0, 0, 1]])
+    return around_y @ around_x @ around_z
+
+
+def test_head_rotation_is_that_of_the_landmarks() -> None:
+    rotations = torch.stack([turn(0, 0, 0), turn(0.5, 0, 0), turn(-0.3, 0.2, 0.4)])
+    landmarks = torch.zeros(3, 478, 3)
+    landmarks[:, list(RIGID)] = torch.tensor(NEUTRAL_HEAD) @ rotations.transpose(1, 2) * 80 + 200
+    found = head_rotation(landmarks)
+    assert torch.allclose(found, rotations, atol=1e-3)
+    assert torch.allclose(head_yaw(found)[:2], torch.tensor([0.0, 0.5]), atol=1e-3)
+    nose = found @ torch.tensor([0.0, 0, -1])  # where the face looks, in the picture's axes
+    assert nose[1, 0] > 0 and nose[1, 2] < 0
