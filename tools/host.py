@@ -156,7 +156,7 @@ def running_host(
     arguments: more command-line arguments for the host's main.py.
     """
     paths = locate(version)
-    use_cpu = find_device(paths) == "cpu" or device == "cpu"
+    use_cpu = device == "cpu" or find_device(paths) == "cpu"
     with contextlib.ExitStack() as stack:
         if base is None:
             base = Path(

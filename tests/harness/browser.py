@@ -65,7 +65,7 @@ def open_page(
     queue: bool = True,
     seconds: float = 240.0,
 ) -> PageReport:
-    """Open the page of the host at `url`, load `workflow` (graph or API format), queue it, wait for its end."""
+    """Open the page of the host at `url`, load `workflow` (graph or API format), queue it and wait."""
     options = {
         "url": url,
         "playwright": str(browser_install.playwright_folder()),

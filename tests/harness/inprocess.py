@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import sys
 import uuid
@@ -157,6 +158,7 @@ class _ValueNode:
 
 def _import_host(comfyui: Path, base: Path) -> None:
     sys.path.insert(0, str(comfyui))
+    importlib.import_module("utils.extra_config")  # before nodes, which puts comfy/ and its utils.py first
     import comfy.options
 
     comfy.options.enable_args_parsing(False)  # else the host reads pytest's command line
