@@ -1,6 +1,7 @@
 // Opens the host's page in Chromium, loads a workflow, queues it, and prints what happened as one JSON object.
 //   node page.mjs '{"url":..., "playwright": folder, "chromium": program, "renderer": "classic" | "nodes2",
-//                   "workflow": file | null, "queue": bool, "screenshot": file, "pack": folder name, "seconds": number}'
+//                   "workflow": file | null, "queue": bool, "screenshot": file, "pack": folder name, "seconds": number,
+//                   "ask": {name: JavaScript expression, evaluated in the page at the end}}'
 import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -8,7 +9,7 @@ import { pathToFileURL } from 'node:url'
 const options = JSON.parse(process.argv[2])
 const { chromium } = await import(pathToFileURL(path.join(options.playwright, 'index.mjs')))
 const QUIET = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-const report = { page_errors: [], failed_requests: [], node_types: 0, missing: [], nodes: 0 }
+const report = { page_errors: [], failed_requests: [], node_types: 0, missing: [], nodes: 0, answers: {} }
 
 async function chooseRenderer(value) {
   const answer = await fetch(`${options.url}/settings/Comfy.VueNodes.Enabled`, {
@@ -82,6 +83,7 @@ try {
   if (options.workflow) await loadWorkflow(page, JSON.parse(fs.readFileSync(options.workflow, 'utf8')))
   if (options.workflow && options.queue) await queueAndWait(page)
   await page.waitForTimeout(500)
+  for (const [name, expression] of Object.entries(options.ask)) report.answers[name] = await page.evaluate(expression)
   await page.screenshot({ path: options.screenshot })
 } finally {
   await browser.close()

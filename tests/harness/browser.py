@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import browser_install
@@ -38,6 +39,7 @@ class PageReport:
     progress: int = 0  # steps of progress bars
     shown: list[str] = field(default_factory=list)  # ids of nodes that reported something to show
     pictures: int = 0  # pictures and videos drawn on nodes at the end
+    answers: Mapping[str, Any] = field(default_factory=dict)  # values of the expressions in `ask`, by name
 
     @property
     def success(self) -> bool:
@@ -64,8 +66,12 @@ def open_page(
     renderer: Renderer = "classic",
     queue: bool = True,
     seconds: float = 240.0,
+    ask: Mapping[str, str] = MappingProxyType({}),
 ) -> PageReport:
-    """Open the page of the host at `url`, load `workflow` (graph or API format), queue it and wait."""
+    """Open the page of the host at `url`, load `workflow` (graph or API format), queue it and wait.
+
+    ask: JavaScript expressions by name, evaluated in the page at the end; a promise is awaited.
+    """
     options = {
         "url": url,
         "playwright": str(browser_install.playwright_folder()),
@@ -76,6 +82,7 @@ def open_page(
         "screenshot": str(screenshot),
         "pack": PACK_FOLDER,
         "seconds": seconds,
+        "ask": dict(ask),
     }
     command = [shutil.which("node") or "node", str(PAGE), json.dumps(options)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=2 * seconds + START_MARGIN_S)
