@@ -1,0 +1,1 @@
+"""Training: rendered people with exact truth, data, objectives, the loop. Nothing here runs in the host."""

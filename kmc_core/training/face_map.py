@@ -1,0 +1,109 @@
+"""Find, once, which mesh vertex each of the 478 face landmarks sits on: `python -m kmc_core.training.face_map`.
+
+Faces of several people with several expressions are rendered from the front, the landmark net reads them, and the
+visible vertex that stays nearest over all pictures is kept. Opened mouths and closed eyes tell the lips and lids apart.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..motion.skeleton import FACE_LANDMARKS
+from ..perception.nets import Net, load_net
+from . import shading
+from .annotate import FACE_VERTICES_FILE
+from .people import Body, random_person, shape_person
+from .render import Camera, Light, Renderer
+
+Array = NDArray[np.float64]
+PEOPLE: Final = 10
+EXPRESSIONS: Final = (
+    {}, {"jawOpen": 0.6}, {"eyeBlinkLeft": 0.8, "eyeBlinkRight": 0.8}, {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8},
+    {"browInnerUp": 0.8, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8}, {"mouthPucker": 0.7},
+)  # fmt: skip
+FIRST_IRIS: Final = 468
+CROP_OVER_FACE: Final = 1.5  # the landmark net was made for crops this much larger than the face
+
+
+def find_vertices(net: Net, body: Body, seed: int) -> tuple[NDArray[np.intp], float]:
+    """[478] vertex indices and the mean distance that remains, as a share of the face's size."""
+    renderer = Renderer(body.rest, body.paint, body.triangles)
+    rng = np.random.default_rng(seed)
+    cost = np.zeros((FACE_LANDMARKS, len(body.rest)))
+    for index in range(PEOPLE):
+        cost += _person_cost(net, body, renderer, rng, index)
+    iris = np.arange(FACE_LANDMARKS) >= FIRST_IRIS
+    cost[np.ix_(iris, body.kind != shading.EYE)] = np.inf
+    cost[np.ix_(~iris, body.kind != shading.SKIN)] = np.inf
+    best = cost.argmin(1)
+    count = PEOPLE * len(EXPRESSIONS)
+    return best, float(np.sqrt(cost[np.arange(FACE_LANDMARKS), best] / count).mean())
+
+
+def _person_cost(net: Net, body: Body, renderer: Renderer, rng: np.random.Generator, index: int) -> Array:
+    person = shape_person(random_person(f"face {index}", rng), body, rng)
+    bald = dict(person.look) | {"style": (1.0, 1.0, 0.79, 0.0), "beard": (0.0, 0.0, 0.0)}
+    person = replace(person, look=bald, shape={k: 0.6 * v for k, v in person.shape.items()})
+    actions = sorted({k for e in EXPRESSIONS for k in e})
+    values = np.array([[e.get(k, 0.0) for k in actions] for e in EXPRESSIONS])
+    still = np.tile(np.eye(3), (len(values), len(body.bones), 1, 1))
+    meshes = body.pose(person, still, values, actions)["vertices"].numpy()
+    return np.sum([_picture_cost(net, renderer, mesh, person.look) for mesh in meshes], axis=0)
+
+
+def _picture_cost(net: Net, renderer: Renderer, mesh: NDArray[np.float32], look: Any) -> Array:
+    """[478, V] squared distances over the face's size; hidden vertices are far."""
+    head = mesh[np.linalg.norm(renderer.rest - [0, -0.13, 0.7], axis=1) < 0.11]
+    centre, side = (head.max(0) + head.min(0)) / 2, 0.27
+    landmarks, camera, depth = np.zeros((0, 3)), None, None
+    for _ in range(3):  # the first crop is a guess, the next ones follow the landmarks
+        eye = np.array([centre[0], centre[1] - 2.2, centre[2]])
+        camera = Camera(
+            tuple(eye), tuple(centre), (256, 256), 2 * float(np.degrees(np.arctan(side / 2 / 2.2)))
+        )
+        picture, depth = renderer.draw(mesh, camera, Light(), look, 3)
+        alpha = picture[..., 3:] / 255
+        image = torch.from_numpy(picture[..., :3] / 255 + (1 - alpha) * 0.55).permute(2, 0, 1)[None].float()
+        outputs = net(image)
+        landmarks = next(y for y in outputs if y.numel() == FACE_LANDMARKS * 3).reshape(-1, 3).numpy()
+        low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
+        middle = ((low + high) / 2 - 128) / 256 * side
+        centre = centre + [middle[0], 0, -middle[1]]
+        side = float((high - low).max() / 256 * side * CROP_OVER_FACE)
+    assert camera is not None and depth is not None
+    seen = camera.project(mesh)
+    column, row = np.clip(seen[:, :2].astype(int), 0, 255).T
+    hidden = seen[:, 2] > depth[row, column] + 0.006
+    size = np.ptp(landmarks[:, :2], axis=0).max()
+    distance = ((landmarks[:, None, :2] - seen[None, :, :2]) ** 2).sum(-1) / size**2
+    return np.minimum(distance, 0.05) + 0.002 * hidden[None]
+
+
+def main() -> None:
+    """Write the data file beside this module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, default=Path("weights/perception"))
+    parser.add_argument("--seed", type=int, default=7)
+    arguments = parser.parse_args()
+    net = load_net("face_landmarks", arguments.weights, device="cpu")
+    vertices, distance = find_vertices(net, Body(), arguments.seed)
+    command = f"python -m kmc_core.training.face_map --seed {arguments.seed}"
+    record = {
+        "made_by": command,
+        "mean_distance_over_face": round(distance, 5),
+        "vertices": vertices.tolist(),
+    }
+    FACE_VERTICES_FILE.write_text(json.dumps(record) + "\n")
+    print(
+        f"{FACE_VERTICES_FILE}: {len(set(vertices.tolist()))} different vertices, {distance:.2%} of the face away"
+    )
+
+
+if __name__ == "__main__":
+    main()
