@@ -227,22 +227,20 @@ def expression_weights(net) -> dict[str, np.ndarray]:
 
 
 def identity_weights(manifest: list[dict], data: bytes) -> dict[str, np.ndarray]:
-    """The weights by the names of `IdentityNet`, still in the 8 bits in which face-api stores them.
+    """The weights by the names of `IdentityNet`; kernels that face-api stores in 8 bits stay so.
 
     Each affine layer is folded into the convolution before it: its scale goes into the kernel's own.
     """
-    raw, quantisation, offset = {}, {}, 0
+    raw, steps, offset = {}, {}, 0
     for entry in manifest[0]["weights"]:
-        steps, count = entry.get("quantization"), int(np.prod(entry["shape"]))
-        raw[entry["name"]] = np.frombuffer(data, np.uint8 if steps else np.float32, count, offset).reshape(
-            entry["shape"]
-        )
-        quantisation[entry["name"]] = (steps["scale"], steps["min"]) if steps else (1.0, 0.0)
-        offset += raw[entry["name"]].nbytes
+        name, quantised, count = entry["name"], entry.get("quantization"), int(np.prod(entry["shape"]))
+        stored = np.frombuffer(data, np.uint8 if quantised else np.float32, count, offset)
+        raw[name], offset = stored.reshape(entry["shape"]), offset + stored.nbytes
+        steps[name] = (quantised["scale"], quantised["min"]) if quantised else (1.0, 0.0)
     assert offset == len(data)
 
     def value(name: str) -> np.ndarray:
-        return raw[name] * quantisation[name][0] + quantisation[name][1]
+        return raw[name] * steps[name][0] + steps[name][1]
 
     weights = {"embed.weight": np.ascontiguousarray(value("fc").T, np.float16)}
     blocks = list(dict.fromkeys(key.split("/")[0] for key in raw if key.startswith("conv")))
@@ -251,16 +249,23 @@ def identity_weights(manifest: list[dict], data: bytes) -> dict[str, np.ndarray]
             {f"{block}/conv{i}": f"blocks.{index - 1}.conv{i}" for i in (1, 2)} if index else {block: "stem"}
         )
         for source, target in layers.items():
-            affine = value(f"{source}/scale/weights")
-            step, minimum = quantisation[f"{source}/conv/filters"]
-            weights[f"{target}.weight"] = np.ascontiguousarray(
-                raw[f"{source}/conv/filters"].transpose(3, 2, 0, 1)
-            )
-            weights[f"{target}.weight_scale"] = (affine * step).reshape(-1, 1, 1, 1).astype(np.float32)
-            weights[f"{target}.weight_offset"] = (affine * minimum).reshape(-1, 1, 1, 1).astype(np.float32)
+            affine, kernel = value(f"{source}/scale/weights"), f"{source}/conv/filters"
+            weights |= _folded_kernel(f"{target}.weight", raw[kernel], affine, *steps[kernel])
             bias = value(f"{source}/conv/bias") * affine + value(f"{source}/scale/biases")
             weights[f"{target}.bias"] = bias.astype(np.float32)
     return weights
+
+
+def _folded_kernel(
+    name: str, kernel: np.ndarray, affine: np.ndarray, step: float, minimum: float
+) -> dict[str, np.ndarray]:
+    """Kernel H W I O times `affine` per output: 8-bit values with a scale and an offset, or 16-bit floats."""
+    by_output = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))  # O I H W
+    affine = affine.reshape(-1, 1, 1, 1)
+    if kernel.dtype != np.uint8:
+        return {name: (by_output * affine).astype(np.float16)}
+    scale, offset = (affine * step).astype(np.float32), (affine * minimum).astype(np.float32)
+    return {name: by_output, f"{name}_scale": scale, f"{name}_offset": offset}
 
 
 def serialise(name: str, source: Source, graph: dict | None, weights: dict[str, np.ndarray]) -> bytes:

@@ -110,7 +110,8 @@ def load_net(
         return Net(name, file.input_shape, None, runner)
     module = build_module(file)
     module.load_state_dict(file.tensors, strict=True)
-    module.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    module.to(device=device, dtype=dtype)
+    module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (not in the stub)
     return Net(name, file.input_shape, module.eval().requires_grad_(False), None)
 
 
