@@ -158,7 +158,6 @@ class _ValueNode:
 
 def _import_host(comfyui: Path, base: Path) -> None:
     sys.path.insert(0, str(comfyui))
-    importlib.import_module("utils.extra_config")  # before nodes, which puts comfy/ and its utils.py first
     import comfy.options
 
     comfy.options.enable_args_parsing(False)  # else the host reads pytest's command line
@@ -167,6 +166,9 @@ def _import_host(comfyui: Path, base: Path) -> None:
     args.cpu = args.disable_api_nodes = True
     args.base_directory = str(base)
     args.preview_method = LatentPreviewMethod.Latent2RGB
+    # After the arguments, because it imports folder_paths, which reads them; before nodes, which puts comfy/ and
+    # its utils.py first.
+    importlib.import_module("utils.extra_config")
 
 
 async def _make_server(server: Any, loop: asyncio.AbstractEventLoop) -> Any:
