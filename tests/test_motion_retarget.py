@@ -106,6 +106,21 @@ def test_bust_shot_drives_by_the_shoulders_and_invents_no_legs() -> None:
     assert_near(result[0, JOINT["neck"], :2], neck, 1.0)
 
 
+def test_bust_shot_keeps_the_head_where_the_picture_has_it() -> None:
+    """The driver leans: its head is not above its neck, but the character's is, and stays there."""
+    driver = person(shot=Shot(visible=BUST))
+    leaning = body(driver).clone()
+    leaning[:, JOINT["neck"], 0] += 40
+    track = replace(driver.tracks[0], body=leaning)
+    subject = character(STRANGER, replace(ELSEWHERE, visible=BUST))
+    result = retarget(replace(driver, tracks=(track,)), subject)
+    pose = subject.views[0].pose
+    assert pose.body is not None and pose.face is not None
+    for name in ("neck", "nose", "r_eye", "l_ear"):
+        assert_near(body(result)[0, JOINT[name], :2], pose.body[0, JOINT[name], :2], 3.0)
+    assert_near(face(result).landmarks[0, :, :2], pose.face.landmarks[0, :, :2], 3.0)
+
+
 def test_bust_picture_takes_a_full_body_and_places_the_neck() -> None:
     subject = character(STRANGER, Shot(visible=BUST))
     result = body(retarget(person(), subject))

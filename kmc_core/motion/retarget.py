@@ -6,7 +6,9 @@ head.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 import torch
@@ -18,14 +20,17 @@ from .character import Character
 from .face_frame import to_head_frame
 from .proportions import FACE, HAND, Proportions, character_lengths, compare, track_lengths, typical_lengths
 from .retarget_face import move_face
-from .skeleton import BODY_BONES, HAND_BONES, JOINT, LEFT, RIGHT
+from .skeleton import BODY_BONES, BODY_JOINTS, HAND_BONES, JOINT, LEFT, RIGHT
 from .trajectory import filled
 from .types import Motion, Track
+
+EMPTY: Final[Mapping[int, Tensor]] = MappingProxyType({})
 
 PlacementMode = Literal["match picture", "match video"]
 
 WRISTS: Final = {LEFT: JOINT["l_wrist"], RIGHT: JOINT["r_wrist"]}
-ANCHORS: Final = tuple(JOINT[name] for name in ("pelvis", "neck", "nose"))
+PELVIS, NOSE, FACE_CENTRE = "pelvis", "nose", "face"  # names of anchors
+ROOTS: Final = tuple(JOINT[name] for name in (PELVIS, "neck", NOSE))
 OFTEN: Final = 0.5  # share of the frames in which an anchor must be seen to be preferred
 
 
@@ -55,9 +60,9 @@ def retarget(
     """The motion of one track as `subject` would do it: one track, in pixels of the subject's first picture.
 
     "match picture" starts from the picture: the character keeps its size and, at the driver's median
-    position, its place (of the pelvis, else the neck, else the head). "match video" keeps the driver's
-    framing: the video's frame is fitted into the picture, and the character takes the driver's place and
-    overall size there, with its own proportions.
+    position, its place: that of the pelvis, else (in a bust shot) those of the neck and of the head, each by
+    itself. "match video" keeps the driver's framing: the video's frame is fitted into the picture, and the
+    character takes the driver's place and overall size there, with its own proportions.
 
     Strengths scale the departure from rest, bone by bone at constant length. 1 is the driver's motion. 0 is
     the pose in the subject's first view for body and hands (the driver's median where that does not show a
@@ -79,25 +84,30 @@ def retarget(
     size = (picture.shape[-1], picture.shape[-2])
     proportions = compare(typical_lengths(*track_lengths(driver)), character_lengths(subject))
     if placement == "match picture":
-        place = _match_picture(driver, pose, proportions)
+        anchor = _shared_anchor(driver, pose, proportions)
+        place = _match_at(anchor, driver, pose, proportions.size)
     elif placement == "match video":
-        place = _match_frames(motion.size, size)
+        anchor, place = PELVIS, _match_frames(motion.size, size)
     else:
         raise KMCError(f"Placement is '{placement}'; choose 'match picture' or 'match video'.")
     lengths = proportions.relative * place.scale  # character pixels per driver pixel, part by part
+    heads: dict[str, Placement] = {}
+    if anchor != PELVIS:  # a bust shot, where the head must stay in its place in the picture
+        shared = [name for name in (NOSE, FACE_CENTRE) if _is_shared(name, driver, pose)]
+        heads = {name: _match_at(name, driver, pose, body_strength * float(lengths[FACE])) for name in shared}
     rest = place.scale / proportions.size if math.isfinite(proportions.size) else 1.0
-    body = (
-        None
-        if driver.body is None
-        else _move_body(driver.body, place, lengths, pose.body, rest, body_strength)
-    )
+    body = None
+    if driver.body is not None:
+        body = _move_body(driver.body, place, heads.get(NOSE), lengths, pose.body, rest, body_strength)
     moved = Track(
         body=body,
         world=_move_world(driver, proportions),
         hands=None
         if driver.hands is None
         else _move_hands(driver, body, place, lengths, pose, rest, hand_strength),
-        face=move_face(driver, body, subject, place, float(lengths[FACE]), face_strength),
+        face=move_face(
+            driver, body, subject, heads.get(FACE_CENTRE), place, float(lengths[FACE]), face_strength
+        ),
     )
     return Motion(fps=motion.fps, size=size, tracks=(moved,))
 
@@ -118,26 +128,35 @@ def _confidences(track: Track) -> list[Tensor]:
     return points + ([track.face.confidence] if track.face is not None else [])
 
 
-def _match_picture(driver: Track, pose: Track, proportions: Proportions) -> Placement:
-    """The character's size, and its place at the driver's median: of the first anchor that both show."""
+def _shared_anchor(driver: Track, pose: Track, proportions: Proportions) -> str:
+    """The best anchor that the picture shows and the driver shows often, else at all."""
     if math.isnan(proportions.size):
         raise KMCError(
             "The motion and the subject's pictures show no common part to compare sizes by; "
             "use a picture that shows what the video shows, or placement 'match video'."
         )
-    ours, theirs = _anchors(driver), _anchors(pose)
     for often in (OFTEN, 0.0):
-        for name, (points, seen) in ours.items():
-            if (
-                name in theirs
-                and bool((theirs[name][1] > 0).any())
-                and float((seen > 0).float().mean()) > often
-            ):
-                source = weighted_median(points, seen[:, None].expand_as(points))
-                return Placement(source, theirs[name][0][0], proportions.size)
+        for name in _anchors(driver):
+            if _is_shared(name, driver, pose, often):
+                return name
     raise KMCError(
         "The motion and the subject's first picture show no common part to place the character by; "
         "use a picture that shows what the video shows, or placement 'match video'."
+    )
+
+
+def _is_shared(name: str, driver: Track, pose: Track, often: float = 0.0) -> bool:
+    """Whether the picture shows the anchor and more than this share of the driver's frames do."""
+    unseen = (torch.zeros(0), torch.zeros(1))
+    ours, theirs = (_anchors(track).get(name, unseen)[1] for track in (driver, pose))
+    return bool((theirs > 0).any()) and float((ours > 0).float().mean()) > often
+
+
+def _match_at(name: str, driver: Track, pose: Track, scale: float) -> Placement:
+    """The anchor's median in the driver on its place in the character's picture."""
+    points, seen = _anchors(driver)[name]
+    return Placement(
+        weighted_median(points, seen[:, None].expand_as(points)), _anchors(pose)[name][0][0], scale
     )
 
 
@@ -146,9 +165,9 @@ def _anchors(track: Track) -> dict[str, tuple[Tensor, Tensor]]:
     anchors: dict[str, tuple[Tensor, Tensor]] = {}
     if track.body is not None:
         body = track.body.float()
-        anchors |= {f"joint {joint}": (body[:, joint, :2], body[:, joint, 3]) for joint in ANCHORS}
+        anchors |= {BODY_JOINTS[joint]: (body[:, joint, :2], body[:, joint, 3]) for joint in ROOTS}
     if track.face is not None:
-        anchors["face"] = (to_head_frame(track.face).centre[:, :2], track.face.confidence.float())
+        anchors[FACE_CENTRE] = (to_head_frame(track.face).centre[:, :2], track.face.confidence.float())
     if track.hands is not None:
         hands = track.hands.float()
         anchors |= {f"hand {side}": (hands[:, side, 0, :2], hands[:, side, 0, 3]) for side in (LEFT, RIGHT)}
@@ -179,13 +198,16 @@ def _walk(
     root: int,
     target: Tensor,
     lengths: Tensor,
-    rest: dict[int, Tensor],
-    strength: float,
+    *,
+    rest: Mapping[int, Tensor] = EMPTY,
+    pinned: Mapping[int, Tensor] = EMPTY,
+    strength: float = 1.0,
 ) -> Tensor:
     """Rebuild the joints [F, J, 3] from the root's new place [F, 3] with each bone's length scaled.
 
-    A joint that is not seen [F, J] is skipped: its children hang on the nearest ancestor that is seen. `rest`
-    gives, by child joint, the bone's vector [3] at strength 0.
+    A joint that is not seen [F, J] is skipped: its children hang on the nearest ancestor that is seen. By
+    child joint, `rest` gives the bone's vector [3] at strength 0, and `pinned` places [F, 3] that need no
+    bone.
     """
     old, new = points.clone(), target[:, None].expand_as(points).clone()
     old[:, root] = filled(points[:, root], seen[:, root])
@@ -194,7 +216,8 @@ def _walk(
         if child in rest and strength != 1:
             vector = torch.where(seen[:, parent, None], _blend(rest[child], vector, strength), vector)
         here = seen[:, child, None]
-        new[:, child] = torch.where(here, new[:, parent] + vector, new[:, parent])
+        place = pinned[child] if child in pinned else new[:, parent] + vector
+        new[:, child] = torch.where(here, place, new[:, parent])
         old[:, child] = torch.where(here, points[:, child], old[:, parent])
     return new
 
@@ -208,12 +231,18 @@ def _blend(rest: Tensor, vector: Tensor, strength: float) -> Tensor:
 
 
 def _move_body(
-    body: Tensor, place: Placement, lengths: Tensor, pose: Tensor | None, rest_scale: float, strength: float
+    body: Tensor,
+    place: Placement,
+    head: Placement | None,
+    lengths: Tensor,
+    pose: Tensor | None,
+    rest_scale: float,
+    strength: float,
 ) -> Tensor:
     """[F, 25, 4] in driver pixels -> the same in character pixels."""
     body = body.float()
     points, seen = body[..., :3], body[..., 3] >= SEEN
-    root = next((joint for joint in ANCHORS if float(seen[:, joint].float().mean()) > OFTEN), None)
+    root = next((joint for joint in ROOTS if float(seen[:, joint].float().mean()) > OFTEN), None)
     if root is None:
         root = int(seen.sum(dim=0).argmax())
     start = filled(points[:, root], seen[:, root])
@@ -223,7 +252,11 @@ def _move_body(
         middle = weighted_median(target, seen[:, root, None].expand_as(target).float()).nan_to_num()
         target = middle + strength * (target - middle)
         rest = _body_rest(body, lengths, root, pose, rest_scale)
-    moved = _walk(points, seen, root, target, lengths, rest, strength)
+    pinned: dict[int, Tensor] = {}
+    if head is not None:
+        nose = points[:, JOINT[NOSE]]
+        pinned[JOINT[NOSE]] = torch.cat([head(nose[:, :2]), nose[:, 2:] * place.scale], dim=1)
+    moved = _walk(points, seen, root, target, lengths, rest=rest, pinned=pinned, strength=strength)
     return torch.cat([moved * seen[..., None], body[..., 3:]], dim=-1)
 
 
@@ -252,7 +285,7 @@ def _move_world(driver: Track, proportions: Proportions) -> Tensor | None:
     world = driver.world.float()
     everyone = torch.ones(world.shape[:2], dtype=torch.bool)
     root = JOINT["pelvis"]
-    return _walk(world, everyone, root, world[:, root], proportions.relative, {}, 1.0)
+    return _walk(world, everyone, root, world[:, root], proportions.relative)
 
 
 def _move_hands(

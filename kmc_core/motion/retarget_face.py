@@ -13,20 +13,24 @@ from .skeleton import JOINT
 from .trajectory import filled
 from .types import FaceMotion, Track
 
+Place = Callable[[Tensor], Tensor]  # [..., 2] driver pixels -> [..., 2] character pixels
+
 
 def move_face(
     driver: Track,
     body: Tensor | None,
     character: Character,
-    place: Callable[[Tensor], Tensor],
+    head: Place | None,
+    place: Place,
     size: float,
     strength: float,
 ) -> FaceMotion | None:
     """The driver's face on the character; None where the driver has none.
 
-    `body` [F, 25, 4] is the body already moved, `place` maps driver pixels to character pixels, `size` is
-    character pixels per driver pixel of the face. Without a face in any of the character's views, the
-    driver's own neutral face stands in for its shape.
+    `head` maps the head's centre from driver to character pixels; where None, the face rides on the nose of
+    `body` [F, 25, 4], the body already moved, or else lies where `place` maps it. `size` is character pixels
+    per driver pixel of the face. Without a face in any of the character's views, the driver's own neutral
+    face stands in for its shape.
     """
     face = driver.face
     if face is None:
@@ -35,7 +39,10 @@ def move_face(
     neutral = neutral_shape(face, frame.shape)
     own = _own_shape(character)
     shape = (neutral if own is None else own) + strength * (frame.shape - neutral)
-    centre = _centres(driver, frame, body, place, size)
+    if head is not None:
+        centre = torch.cat([head(frame.centre[:, :2]), frame.centre[:, 2:] * size], dim=1)
+    else:
+        centre = _centres(driver, frame, body, place, size)
     moved = HeadFrame(centre, frame.scale * size, frame.rotation, shape)
     seen = (face.confidence >= SEEN).float()
     offset = (face.crop[:, :2] - frame.centre[:, :2]) * size
@@ -66,9 +73,7 @@ def _seen(face: FaceMotion) -> bool:
     return float(face.confidence[0]) >= SEEN
 
 
-def _centres(
-    driver: Track, frame: HeadFrame, body: Tensor | None, place: Callable[[Tensor], Tensor], size: float
-) -> Tensor:
+def _centres(driver: Track, frame: HeadFrame, body: Tensor | None, place: Place, size: float) -> Tensor:
     """[F, 3] where the head's centre comes to lie: on the moved body's nose, else where `place` says."""
     centre = torch.cat([place(frame.centre[:, :2]), frame.centre[:, 2:] * size], dim=1)
     if body is None or driver.body is None:
