@@ -2,8 +2,12 @@
 
 from comfy_api.latest import io
 
+from ..kmc_core.engines.detail import restore_detail
 from ..kmc_core.engines.kmc import animate_conditions
 from ..kmc_core.host.animator import attach, empty_latent, params_of, sample
+from ..kmc_core.host.media import even_size, image_of, rgb_of
+from ..kmc_core.host.nets import hooks
+from ..kmc_core.motion.part import part_of
 from . import sockets
 
 LONGEST = 16384  # frames: nine minutes at 30 frames a second
@@ -215,4 +219,64 @@ class DistilledSampler(io.ComfyNode):
         )
 
 
-NODES = [AnimateConditioning, DistilledSampler]
+class RestoreDetail(io.ComfyNode):
+    """See kmc_core.engines.detail."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="KMC_RestoreDetail",
+            display_name="Restore Detail",
+            category="KMC/animate",
+            description="Enlarge an animation with the fine detail of the subject's own picture.",
+            search_aliases=["upscale"],
+            inputs=[
+                io.Image.Input("images", tooltip="The animation, from VAE Decode."),
+                sockets.Motion.Input(
+                    "motion", tooltip="The fitted motion that Animate Conditioning was given."
+                ),
+                sockets.Identity.Input(
+                    "identity", tooltip="The identity that Animate Conditioning was given."
+                ),
+                io.Int.Input(
+                    "longest_side",
+                    default=768,
+                    min=0,
+                    max=4096,
+                    step=2,
+                    tooltip=(
+                        "Longer side of the result, in the shape of the picture. 0 is the picture's own size."
+                    ),
+                ),
+                io.Int.Input(
+                    "start_frame",
+                    default=0,
+                    min=0,
+                    max=LONGEST,
+                    tooltip=(
+                        "First frame of the motion that the animation was made from, as in Animate "
+                        "Conditioning."
+                    ),
+                ),
+                io.Int.Input(
+                    "person",
+                    default=0,
+                    min=0,
+                    max=15,
+                    advanced=True,
+                    tooltip="Which person of the motion the animation follows, as in Animate Conditioning.",
+                ),
+            ],
+            outputs=[io.Image.Output("images", tooltip="The enlarged animation, for Create Video.")],
+        )
+
+    @classmethod
+    def execute(cls, images, motion, identity, longest_side, start_frame, person) -> io.NodeOutput:
+        part = part_of(motion, start_frame, len(images))
+        height, width = identity.subject.views[0].image.shape[-2:]
+        size = even_size((width, height), longest_side)
+        frames = restore_detail(rgb_of(images), part, identity.subject, size=size, track=person, **hooks())
+        return io.NodeOutput(image_of(frames))
+
+
+NODES = [AnimateConditioning, DistilledSampler, RestoreDetail]

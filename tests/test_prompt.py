@@ -142,5 +142,5 @@ def test_wishes_are_sorted_by_phrase() -> None:
 
 
 def test_an_unknown_engine_is_refused() -> None:
-    with pytest.raises(KMCError, match="Expected an engine out of kmc, .*, got 'sora'"):
+    with pytest.raises(KMCError, match=r"Expected an engine out of kmc, .*, got 'sora'"):
         enhance("a man", "sora")  # type: ignore[arg-type]

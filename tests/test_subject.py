@@ -66,32 +66,32 @@ def test_a_damaged_subject_file_is_refused(tmp_path: Path) -> None:
     save_subject(subject(), path)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(KMCError, match="is damaged"):
+    with pytest.raises(KMCError, match=r"is damaged"):
         load_subject(path)
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(KMCError, match="is damaged: its content does not match its checksum"):
+    with pytest.raises(KMCError, match=r"is damaged: its content does not match its checksum"):
         load_subject(path)
 
 
 def test_foreign_and_newer_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.safetensors"
     save_motion(Motion(24.0, (8, 8), (Track(torch.zeros(1, 25, 4)),)), path)
-    with pytest.raises(KMCError, match="is not a subject file"):
+    with pytest.raises(KMCError, match=r"is not a subject file"):
         load_subject(path)
     save_file({"x": torch.zeros(1)}, path, {"kmc_subject_version": "2", "kmc_subject": json.dumps({})})
-    with pytest.raises(KMCError, match="has subject format 2; this version reads up to 1"):
+    with pytest.raises(KMCError, match=r"has subject format 2; this version reads up to 1"):
         load_subject(path)
-    with pytest.raises(KMCError, match="Cannot read the subject file"):
+    with pytest.raises(KMCError, match=r"Cannot read the subject file"):
         load_subject(tmp_path / "missing.safetensors")
 
 
 def test_a_description_that_does_not_fit_the_tensors_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "odd.safetensors"
     save_subject(replace(subject(), views=(replace(view(), kind="side"),)), path)  # type: ignore[arg-type]
-    with pytest.raises(KMCError, match="view 1 has yaw 0.25 and kind side"):
+    with pytest.raises(KMCError, match=r"view 1 has yaw 0.25 and kind side"):
         load_subject(path)
     save_subject(replace(subject(), views=(replace(view(), mask=torch.ones(1, 4, 4)),)), path)
-    with pytest.raises(KMCError, match="view 1 lacks a picture with a mask of its size"):
+    with pytest.raises(KMCError, match=r"view 1 lacks a picture with a mask of its size"):
         load_subject(path)
 
 
@@ -99,14 +99,14 @@ def test_a_description_that_does_not_fit_the_tensors_is_refused(tmp_path: Path) 
     "name", ["", "  ", "../ada", "a/b", "a\\b", "C:x", ".hidden", "dot.", "nul", "COM1.x", "a\nb", "?"]
 )
 def test_names_that_are_no_file_names_are_refused(name: str) -> None:
-    with pytest.raises(KMCError, match="cannot be a file's name"):
+    with pytest.raises(KMCError, match=r"cannot be a file's name"):
         checked_name(name)
 
 
 def test_plain_names_are_taken_as_they_are() -> None:
     for name in ("Ada", "Ada Lovelace 2", "Zoë", "adà_v1.2"):
         assert checked_name(name) == name
-    with pytest.raises(KMCError, match="is too long"):
+    with pytest.raises(KMCError, match=r"is too long"):
         checked_name("x" * 101)
 
 
@@ -148,15 +148,15 @@ def test_a_given_mask_replaces_the_one_that_is_found(eyes: None) -> None:
 
 def test_unusable_input_tells_what_to_do(eyes: None) -> None:
     good = torch.full((3, 8, 6), 0.2)
-    with pytest.raises(KMCError, match="The subject has no name"):
+    with pytest.raises(KMCError, match=r"The subject has no name"):
         create.create_subject([good], None, name=" ")  # type: ignore[arg-type]
-    with pytest.raises(KMCError, match="Subject 'Ada' got no picture; connect at least one."):
+    with pytest.raises(KMCError, match=r"Subject 'Ada' got no picture; connect at least one."):
         create.create_subject([], None, name="Ada")  # type: ignore[arg-type]
-    with pytest.raises(KMCError, match="got 1 pictures and 2 masks"):
+    with pytest.raises(KMCError, match=r"got 1 pictures and 2 masks"):
         create.create_subject([good], None, name="Ada", masks=[good[:1]] * 2)  # type: ignore[arg-type]
-    with pytest.raises(KMCError, match="The mask of picture 1 of subject 'Ada' is 4x4, the picture 6x8"):
+    with pytest.raises(KMCError, match=r"The mask of picture 1 of subject 'Ada' is 4x4, the picture 6x8"):
         create.create_subject([good], None, name="Ada", masks=[torch.ones(1, 4, 4)])  # type: ignore[arg-type]
-    with pytest.raises(KMCError, match="In picture 2 of subject 'Ada': Nobody was seen"):
+    with pytest.raises(KMCError, match=r"In picture 2 of subject 'Ada': Nobody was seen"):
         create.create_subject([good, torch.zeros(3, 4, 4)], None, name="Ada")  # type: ignore[arg-type]
 
 
@@ -174,5 +174,5 @@ def test_identity_shows_all_views_or_the_main_one() -> None:
     )
     first = choose_identity(subject(), 0.5, "first")
     assert len(first.subject.views) == 1 and first.strength == 0.5
-    with pytest.raises(KMCError, match="The identity strength is 2, expected a number from 0 to 1"):
+    with pytest.raises(KMCError, match=r"The identity strength is 2, expected a number from 0 to 1"):
         choose_identity(subject(), 2)

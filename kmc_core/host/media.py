@@ -2,6 +2,7 @@
 C, H, W].
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,18 @@ from uuid import uuid4
 import comfy.model_management as mm
 import folder_paths
 import torch
+import torch.nn.functional as F
 from comfy_api.latest import InputImpl, Types, io, ui
 from einops import rearrange
 from torch import Tensor
 
 from ..errors import KMCError
+from ..motion.draw import draw_motion
+from ..motion.types import Motion
 from ..perception.clips import Clip, TensorClip, VideoFile
 from ..perception.sound import read_sound
+
+DRAWN_AT_ONCE = 16  # frames of a background in memory as floats
 
 
 def frames_of(images: Tensor) -> Tensor:
@@ -80,6 +86,42 @@ def sound_of(video: Any) -> Any | None:
     start, length = trim_window(video)
     sound = read_sound(video.get_stream_source(), start=start, length=length)
     return None if sound is None else {"waveform": sound.waveform[None], "sample_rate": sound.rate}
+
+
+def even_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
+    """Width and height in the same shape with that longer side, 0 for the size itself; even, as videos
+    need.
+    """
+    scale = longest_side / max(size) if longest_side else 1.0
+    width, height = (max(2, round(side * scale / 2) * 2) for side in size)
+    return width, height
+
+
+def drawn(
+    motion: Motion,
+    clip: Clip | None,
+    longest_side: int,
+    *,
+    progress: Callable[[int, int], None],
+    check: Callable[[], None],
+) -> Tensor:
+    """Frames uint8 [F, 3, H, W] of the motion as coloured limbs, over its clip or on black."""
+    size = even_size(motion.size, longest_side)
+    background = None if clip is None else (_resized(chunk, size) for chunk in clip.chunks(DRAWN_AT_ONCE))
+    frames: list[Tensor] = []
+    for chunk in draw_motion(motion, size=size if clip is None else None, background=background):
+        check()
+        frames += list(chunk)
+        progress(len(frames), motion.frames)
+    if not frames:
+        raise KMCError("The motion has no frames to draw; encode a clip with at least one.")
+    return torch.stack(frames)
+
+
+def _resized(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 [n, 3, H, W] in another size (width, height)."""
+    enlarged = F.interpolate(frames.float(), size=size[::-1], mode="bilinear", antialias=True)
+    return enlarged.round().clamp(0, 255).to(torch.uint8)
 
 
 def video_preview(images: Tensor, fps: float) -> ui.PreviewVideo:

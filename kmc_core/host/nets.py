@@ -3,7 +3,6 @@ cancel.
 """
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -46,15 +45,9 @@ def perception(backend: Backend) -> Perception:
 def _loaded(backend: Backend, device: torch.device, dtype: torch.dtype) -> tuple[Perception, ModelPatcher]:
     offload = mm.unet_offload_device()
     nets = Perception.load(perception_weights(), device=offload, dtype=dtype, backend=backend)
-    modules = [
-        net.module for field in fields(nets) if (net := getattr(nets, field.name)) and hasattr(net, "module")
-    ]
-    patcher = ModelPatcher(
-        torch.nn.ModuleList(module for module in modules if module is not None),
-        load_device=device,
-        offload_device=offload,
-    )
-    return replace(nets, device=device), patcher
+    modules = torch.nn.ModuleList(nets.modules)
+    patcher = ModelPatcher(modules, load_device=device, offload_device=offload)
+    return nets, patcher
 
 
 def hooks() -> dict[str, Callable[..., Any]]:
