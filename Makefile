@@ -13,7 +13,7 @@ HOST_TOOL := $(PYTHON) tools/host.py
 PY = "$$($(HOST_TOOL) path --python)"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test check format host train evaluate benchmark truth
+.PHONY: help setup browser rendering demo test check format host train evaluate benchmark truth
 
 help:
 	@sed -n '1,6p' Makefile
@@ -21,13 +21,13 @@ help:
 setup:
 	@$(HOST_TOOL) install
 
-browser:
-	@$(PYTHON) tools/browser_install.py
+browser rendering:
+	@$(PYTHON) tools/system_install.py $@
 
 demo: setup
 	@$(PY) tools/demo.py $(ARGS)
 
-test: setup browser
+test: setup browser rendering
 	@$(PY) -m pytest $(TESTS) $(ARGS)
 
 check: setup
@@ -44,19 +44,19 @@ host: setup
 	@$(HOST_TOOL) run $(ARGS)
 
 # make train CONFIG=configs/body.toml
-train: setup
+train: setup rendering
 	@test -n "$(CONFIG)" || { echo "Say which stage: make train CONFIG=configs/<stage>.toml"; exit 1; }
 	@$(PY) -m kmc_core.training.cli train $(CONFIG) $(ARGS)
 
-evaluate: setup
+evaluate: setup rendering
 	@$(PY) -m kmc_core.training.cli evaluate $(CONFIG) $(ARGS)
 
 # Rendered people with exact ground truth, for training.
-truth: setup
+truth: setup rendering
 	@$(PY) -m kmc_core.training.truth $(ARGS)
 
 # make -s benchmark NAME=perception QUICK=1 : the last line is one JSON object
-benchmark: setup
+benchmark: setup rendering
 	@test -n "$(NAME)" || { echo "Say which: make benchmark NAME=<one of $(basename $(notdir $(wildcard tools/benchmarks/*.py)))>"; exit 1; }
 	@test -f "tools/benchmarks/$(NAME).py" || { echo "No benchmark $(NAME): there are $(basename $(notdir $(wildcard tools/benchmarks/*.py)))"; exit 1; }
 	@$(PY) tools/benchmarks/$(NAME).py $(if $(QUICK),--quick) $(ARGS)

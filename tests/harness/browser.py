@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-import browser_install
+import system_install
 from host import PACK_FOLDER
 
 PAGE = Path(__file__).resolve().parents[1] / "browser" / "page.mjs"
@@ -50,11 +50,11 @@ class PageReport:
 
 def why_not() -> str | None:
     """What is missing on this machine to open the page, or None."""
-    missing = browser_install.missing_packages()
+    missing = system_install.missing_packages("browser")
     if missing:
         return f"not installed: {', '.join(missing)}"
-    if not browser_install.playwright_folder().is_dir():
-        return "playwright-core is not installed: run `python tools/browser_install.py`"
+    if not system_install.playwright_folder().is_dir():
+        return "playwright-core is not installed: run `python tools/system_install.py browser`"
     return None
 
 
@@ -74,8 +74,8 @@ def open_page(
     """
     options = {
         "url": url,
-        "playwright": str(browser_install.playwright_folder()),
-        "chromium": str(browser_install.find_chromium()),
+        "playwright": str(system_install.playwright_folder()),
+        "chromium": str(system_install.find_chromium()),
         "renderer": renderer,
         "workflow": None if workflow is None else str(workflow),
         "queue": queue,

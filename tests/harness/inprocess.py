@@ -166,8 +166,8 @@ def _import_host(comfyui: Path, base: Path) -> None:
     args.cpu = args.disable_api_nodes = True
     args.base_directory = str(base)
     args.preview_method = LatentPreviewMethod.Latent2RGB
-    # After the arguments, because it imports folder_paths, which reads them; before nodes, which puts comfy/ and
-    # its utils.py first.
+    # After the arguments, because it imports folder_paths, which reads them; before nodes, which puts comfy/
+    # and its utils.py first.
     importlib.import_module("utils.extra_config")
 
 
