@@ -16,6 +16,7 @@ from .suite import Perception, run
 
 INPUT = 256  # side of the landmark net's picture
 HEATMAP = 64
+OUTPUTS = (0, 1, 3, 4)  # landmarks, score, heat maps, world landmarks; 2 is a mask that costs a fifth more
 POINTS = (
     33  # and two more that place the next region: the hips' middle and a point on the circle around the body
 )
@@ -71,7 +72,8 @@ class _BodyWatcher:
                     torch.zeros(n, POINTS, 3))  # fmt: skip
 
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
-        flat, score, _, heat, world = run(self._nets.pose_landmarks, crop(self._frames[index], rois, INPUT))
+        crops = crop(self._frames[index], rois, INPUT)
+        flat, score, heat, world = run(self._nets.pose_landmarks, crops, OUTPUTS)
         raw = flat.unflatten(1, (-1, 5))  # n 39 (x y z visibility presence)
         refined = _refined(raw[:, :POINTS, :3], heat[..., :POINTS].sigmoid())
         points = from_crop(torch.cat([refined, raw[:, NEXT, :3]], dim=1), rois, INPUT)

@@ -71,7 +71,7 @@ class _FaceWatcher:
         )
 
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
-        flat, logit, *_ = run(self._nets.face_landmarks, crop(self._frames[index], rois, INPUT))
+        flat, logit = run(self._nets.face_landmarks, crop(self._frames[index], rois, INPUT), (0, 1))
         points = from_crop(flat.reshape(len(index), FACE_LANDMARKS, 3), rois, INPUT)
         return Look(points, logit.reshape(len(index)).sigmoid(), _region(points), torch.zeros(len(index), 0))
 

@@ -103,7 +103,7 @@ class _HandWatcher:
         )
 
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
-        flat, score, right, _ = run(self._nets.hand_landmarks, crop(self._frames[index], rois, INPUT))
+        flat, score, right = run(self._nets.hand_landmarks, crop(self._frames[index], rois, INPUT), (0, 1, 2))
         points = from_crop(flat.unflatten(1, (POINTS, 3)), rois, INPUT)
         score = score[:, 0]
         if self._arm is not None and self._forearm is not None:

@@ -48,7 +48,10 @@ class Perception:
         return [net.module for net in nets if net.module is not None]
 
 
-def run(net: Net, images: Tensor) -> tuple[Tensor, ...]:
-    """`net` on any number (at least one) of images [B, 3, H, W], a few at a time; results on the CPU."""
-    parts = [net(batch) for batch in images.split(NET_BATCH)]
+def run(net: Net, images: Tensor, outputs: tuple[int, ...] | None = None) -> tuple[Tensor, ...]:
+    """`net` on any number (at least one) of images [B, 3, H, W], a few at a time; results on the CPU.
+
+    `outputs` names the positions that are wanted; the work for the others is left out.
+    """
+    parts = [net(batch, outputs) for batch in images.split(NET_BATCH)]
     return tuple(torch.cat(values).cpu() for values in zip(*parts, strict=True))

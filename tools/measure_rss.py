@@ -1,0 +1,86 @@
+"""Peak memory of extraction for a short and a long clip: the difference must be the results alone.
+
+`python tools/measure_rss.py CLIP [--frames 150 1500] [--size 1280 720]` loops and scales CLIP to each
+length, encodes body, face and hands in a process of its own, and prints one JSON list. Linux only (reads /proc).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def looped(source: Path, target: Path, frames: int, size: tuple[int, int]) -> None:
+    """Write `frames` frames of `size`: the source forwards and again from its start."""
+    import av
+
+    written = 0
+    with av.open(str(target), "w") as output:
+        stream = output.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "20"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        while written < frames:
+            with av.open(str(source)) as container:
+                for frame in container.decode(video=0):
+                    picture = frame.reformat(*size, format="yuv420p")
+                    picture.pts = None
+                    output.mux(stream.encode(picture))
+                    written += 1
+                    if written == frames:
+                        break
+        output.mux(stream.encode())
+
+
+def encoded(clip: Path) -> dict[str, float]:
+    """Encode all parts of a clip in this process: frames, peak memory and result in MiB, seconds."""
+    import time
+
+    import torch
+
+    from kmc_core.perception.extract import Perception, VideoFile, encode_body, encode_face, encode_hands
+
+    torch.set_num_threads(1)
+    nets = Perception.load(ROOT / "weights" / "perception", device="cpu")
+    video, started = VideoFile(clip), time.process_time()
+    motion = encode_hands(video, nets, motion=encode_face(video, nets, motion=encode_body(video, nets)))
+    track = motion.tracks[0]
+    assert track.body is not None and track.world is not None and track.face is not None
+    assert track.hands is not None
+    tensors = [track.body, track.world, track.hands, track.face.landmarks, track.face.expression]
+    size = sum(tensor.nbytes for tensor in tensors)
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+    return {
+        "frames": motion.frames,
+        "peak_mib": round(int(peak.split()[1]) / 1024, 1),
+        "result_mib": round(size / 2**20, 1),
+        "cpu_seconds": round(time.process_time() - started, 1),
+    }
+
+
+def main() -> None:
+    """Measure each length in its own process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--frames", type=int, nargs="+", default=[150, 1500])
+    parser.add_argument("--size", type=int, nargs=2, default=[1280, 720])
+    parser.add_argument("--here", action="store_true", help="encode this clip in this process")
+    args = parser.parse_args()
+    if args.here:
+        print(json.dumps(encoded(args.clip)))
+        return
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        for frames in args.frames:
+            path = Path(folder) / f"{frames}.mp4"
+            looped(args.clip, path, frames, tuple(args.size))
+            command = [sys.executable, __file__, str(path), "--here"]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            results.append(json.loads(done.stdout.splitlines()[-1]))
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
