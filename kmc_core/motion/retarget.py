@@ -7,9 +7,8 @@ head.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -17,34 +16,16 @@ from torch import Tensor
 from ..errors import KMCError
 from .bones import SEEN, weighted_median
 from .character import Character
-from .face_frame import to_head_frame
-from .proportions import FACE, HAND, Proportions, character_lengths, compare, track_lengths, typical_lengths
+from .placement import NOSE, OFTEN, ROOTS, PlacementMode, Plan, plan_placement
+from .proportions import HAND, Proportions, character_lengths, compare, track_lengths, typical_lengths
 from .retarget_face import move_face
-from .skeleton import BODY_BONES, BODY_JOINTS, HAND_BONES, JOINT, LEFT, RIGHT
+from .skeleton import BODY_BONES, HAND_BONES, JOINT, LEFT, RIGHT
 from .trajectory import filled
 from .types import Motion, Track
 
 EMPTY: Final[Mapping[int, Tensor]] = MappingProxyType({})
 
-PlacementMode = Literal["match picture", "match video"]
-
 WRISTS: Final = {LEFT: JOINT["l_wrist"], RIGHT: JOINT["r_wrist"]}
-PELVIS, NOSE, FACE_CENTRE = "pelvis", "nose", "face"  # names of anchors
-ROOTS: Final = tuple(JOINT[name] for name in (PELVIS, "neck", NOSE))
-OFTEN: Final = 0.5  # share of the frames in which an anchor must be seen to be preferred
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where the driver's picture lies in the character's: target + scale * (point - source)."""
-
-    source: Tensor  # [2] driver pixels
-    target: Tensor  # [2] character pixels
-    scale: float
-
-    def __call__(self, points: Tensor) -> Tensor:
-        """[..., 2] driver pixels -> [..., 2] character pixels."""
-        return self.target + self.scale * (points - self.source)
 
 
 def retarget(
@@ -80,34 +61,16 @@ def retarget(
     for name, value in (("body", body_strength), ("face", face_strength), ("hand", hand_strength)):
         if not (math.isfinite(value) and value >= 0):
             raise KMCError(f"The {name} strength is {value}; give a number from 0 up.")
-    pose, picture = subject.views[0].pose, subject.views[0].image
-    size = (picture.shape[-1], picture.shape[-2])
+    first = subject.views[0]
+    size = (first.image.shape[-1], first.image.shape[-2])
     proportions = compare(typical_lengths(*track_lengths(driver)), character_lengths(subject))
-    if placement == "match picture":
-        anchor = _shared_anchor(driver, pose, proportions)
-        place = _match_at(anchor, driver, pose, proportions.size)
-    elif placement == "match video":
-        anchor, place = PELVIS, _match_frames(motion.size, size)
-    else:
-        raise KMCError(f"Placement is '{placement}'; choose 'match picture' or 'match video'.")
-    lengths = proportions.relative * place.scale  # character pixels per driver pixel, part by part
-    heads: dict[str, Placement] = {}
-    if anchor != PELVIS:  # a bust shot, where the head must stay in its place in the picture
-        shared = [name for name in (NOSE, FACE_CENTRE) if _is_shared(name, driver, pose)]
-        heads = {name: _match_at(name, driver, pose, body_strength * float(lengths[FACE])) for name in shared}
-    rest = place.scale / proportions.size if math.isfinite(proportions.size) else 1.0
-    body = None
-    if driver.body is not None:
-        body = _move_body(driver.body, place, heads.get(NOSE), lengths, pose.body, rest, body_strength)
+    plan = plan_placement(placement, driver, motion.size, first.pose, size, proportions, body_strength)
+    body = None if driver.body is None else _move_body(driver.body, plan, body_strength)
     moved = Track(
         body=body,
         world=_move_world(driver, proportions),
-        hands=None
-        if driver.hands is None
-        else _move_hands(driver, body, place, lengths, pose, rest, hand_strength),
-        face=move_face(
-            driver, body, subject, heads.get(FACE_CENTRE), place, float(lengths[FACE]), face_strength
-        ),
+        hands=None if driver.hands is None else _move_hands(driver, body, plan, hand_strength),
+        face=move_face(driver, body, subject, plan, face_strength),
     )
     return Motion(fps=motion.fps, size=size, tracks=(moved,))
 
@@ -126,58 +89,6 @@ def _driver(motion: Motion, track: int) -> Track:
 def _confidences(track: Track) -> list[Tensor]:
     points = [part[..., 3] for part in (track.body, track.hands) if part is not None]
     return points + ([track.face.confidence] if track.face is not None else [])
-
-
-def _shared_anchor(driver: Track, pose: Track, proportions: Proportions) -> str:
-    """The best anchor that the picture shows and the driver shows often, else at all."""
-    if math.isnan(proportions.size):
-        raise KMCError(
-            "The motion and the subject's pictures show no common part to compare sizes by; "
-            "use a picture that shows what the video shows, or placement 'match video'."
-        )
-    for often in (OFTEN, 0.0):
-        for name in _anchors(driver):
-            if _is_shared(name, driver, pose, often):
-                return name
-    raise KMCError(
-        "The motion and the subject's first picture show no common part to place the character by; "
-        "use a picture that shows what the video shows, or placement 'match video'."
-    )
-
-
-def _is_shared(name: str, driver: Track, pose: Track, often: float = 0.0) -> bool:
-    """Whether the picture shows the anchor and more than this share of the driver's frames do."""
-    unseen = (torch.zeros(0), torch.zeros(1))
-    ours, theirs = (_anchors(track).get(name, unseen)[1] for track in (driver, pose))
-    return bool((theirs > 0).any()) and float((ours > 0).float().mean()) > often
-
-
-def _match_at(name: str, driver: Track, pose: Track, scale: float) -> Placement:
-    """The anchor's median in the driver on its place in the character's picture."""
-    points, seen = _anchors(driver)[name]
-    return Placement(
-        weighted_median(points, seen[:, None].expand_as(points)), _anchors(pose)[name][0][0], scale
-    )
-
-
-def _anchors(track: Track) -> dict[str, tuple[Tensor, Tensor]]:
-    """Candidate anchors, best first: positions [F, 2] and confidences [F], 0 where not seen."""
-    anchors: dict[str, tuple[Tensor, Tensor]] = {}
-    if track.body is not None:
-        body = track.body.float()
-        anchors |= {BODY_JOINTS[joint]: (body[:, joint, :2], body[:, joint, 3]) for joint in ROOTS}
-    if track.face is not None:
-        anchors[FACE_CENTRE] = (to_head_frame(track.face).centre[:, :2], track.face.confidence.float())
-    if track.hands is not None:
-        hands = track.hands.float()
-        anchors |= {f"hand {side}": (hands[:, side, 0, :2], hands[:, side, 0, 3]) for side in (LEFT, RIGHT)}
-    return {name: (points, seen * (seen >= SEEN)) for name, (points, seen) in anchors.items()}
-
-
-def _match_frames(video: tuple[int, int], picture: tuple[int, int]) -> Placement:
-    """The video's frame as large as it fits into the picture, centred."""
-    source, target = torch.tensor(video, dtype=torch.float32), torch.tensor(picture, dtype=torch.float32)
-    return Placement(source / 2, target / 2, float((target / source).min()))
 
 
 def _walk_order(root: int) -> list[tuple[int, int, int]]:
@@ -230,15 +141,7 @@ def _blend(rest: Tensor, vector: Tensor, strength: float) -> Tensor:
     return mixed * length / mixed.norm(dim=-1, keepdim=True).clamp(min=1e-6)
 
 
-def _move_body(
-    body: Tensor,
-    place: Placement,
-    head: Placement | None,
-    lengths: Tensor,
-    pose: Tensor | None,
-    rest_scale: float,
-    strength: float,
-) -> Tensor:
+def _move_body(body: Tensor, plan: Plan, strength: float) -> Tensor:
     """[F, 25, 4] in driver pixels -> the same in character pixels."""
     body = body.float()
     points, seen = body[..., :3], body[..., 3] >= SEEN
@@ -246,27 +149,25 @@ def _move_body(
     if root is None:
         root = int(seen.sum(dim=0).argmax())
     start = filled(points[:, root], seen[:, root])
-    target = torch.cat([place(start[:, :2]), start[:, 2:] * place.scale], dim=1)
+    target = torch.cat([plan.place(start[:, :2]), start[:, 2:] * plan.place.scale], dim=1)
     rest: dict[int, Tensor] = {}
     if strength != 1:
         middle = weighted_median(target, seen[:, root, None].expand_as(target).float()).nan_to_num()
         target = middle + strength * (target - middle)
-        rest = _body_rest(body, lengths, root, pose, rest_scale)
+        rest = _body_rest(body, root, plan)
     pinned: dict[int, Tensor] = {}
-    if head is not None:
+    if plan.nose is not None:
         nose = points[:, JOINT[NOSE]]
-        pinned[JOINT[NOSE]] = torch.cat([head(nose[:, :2]), nose[:, 2:] * place.scale], dim=1)
-    moved = _walk(points, seen, root, target, lengths, rest=rest, pinned=pinned, strength=strength)
+        pinned[JOINT[NOSE]] = torch.cat([plan.nose(nose[:, :2]), nose[:, 2:] * plan.place.scale], dim=1)
+    moved = _walk(points, seen, root, target, plan.lengths, rest=rest, pinned=pinned, strength=strength)
     return torch.cat([moved * seen[..., None], body[..., 3:]], dim=-1)
 
 
-def _body_rest(
-    body: Tensor, lengths: Tensor, root: int, pose: Tensor | None, scale: float
-) -> dict[int, Tensor]:
+def _body_rest(body: Tensor, root: int, plan: Plan) -> dict[int, Tensor]:
     """By child joint: the bone's vector [3] in the character's picture, else the driver's median."""
     rest = {}
     for parent, child, index in _walk_order(root):
-        for joints, factor in ((pose, scale), (body, float(lengths[index]))):
+        for joints, factor in ((plan.pose.body, plan.rest_scale), (body, float(plan.lengths[index]))):
             if joints is None:
                 continue
             joints = joints.float()
@@ -288,41 +189,31 @@ def _move_world(driver: Track, proportions: Proportions) -> Tensor | None:
     return _walk(world, everyone, root, world[:, root], proportions.relative)
 
 
-def _move_hands(
-    driver: Track,
-    body: Tensor | None,
-    place: Placement,
-    lengths: Tensor,
-    pose: Track,
-    rest_scale: float,
-    strength: float,
-) -> Tensor:
+def _move_hands(driver: Track, body: Tensor | None, plan: Plan, strength: float) -> Tensor:
     """[F, 2, 21, 4]: each hand scaled about the body's wrist, or placed as a whole where no wrist is seen."""
     assert driver.hands is not None
     hands = driver.hands.float().clone()
     for side, wrist in WRISTS.items():
         hand = hands[:, side]
         start = hand[:, 0, :2]
-        target = place(start)
+        target = plan.place(start)
         if body is not None and driver.body is not None:
             old = driver.body.float()[:, wrist]
-            beside = body[:, wrist, :2] + (start - old[:, :2]) * lengths[HAND]
+            beside = body[:, wrist, :2] + (start - old[:, :2]) * plan.lengths[HAND]
             target = torch.where(old[:, 3:] >= SEEN, beside, target)
-        points = (hand[..., :3] - hand[:, :1, :3]) * lengths[HAND]
+        points = (hand[..., :3] - hand[:, :1, :3]) * plan.lengths[HAND]
         if strength != 1:
-            points = _blend_hand(points, hand[..., 3], pose, side, rest_scale, strength)
+            points = _blend_hand(points, hand[..., 3], plan, side, strength)
         points[..., :2] += target[:, None]
         hands[:, side, :, :3] = points * (hand[..., 3:] >= SEEN)
     return hands
 
 
-def _blend_hand(
-    points: Tensor, confidence: Tensor, pose: Track, side: int, rest_scale: float, strength: float
-) -> Tensor:
+def _blend_hand(points: Tensor, confidence: Tensor, plan: Plan, side: int, strength: float) -> Tensor:
     """[F, 21, 3] bone by bone between the character's hand, else the driver's median, and these."""
-    shown = None if pose.hands is None else pose.hands.float()[0, side]
+    shown = None if plan.pose.hands is None else plan.pose.hands.float()[0, side]
     if shown is not None and float(shown[:, 3].amin()) >= SEEN:
-        still = (shown[:, :3] - shown[:1, :3]) * rest_scale
+        still = (shown[:, :3] - shown[:1, :3]) * plan.rest_scale
     else:
         still = weighted_median(
             points, (confidence >= SEEN)[..., None].expand_as(points).float()

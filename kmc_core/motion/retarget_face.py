@@ -1,6 +1,5 @@
 """The face's part of retargeting: the character's own face, with the driver's expression and head pose."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -9,28 +8,21 @@ from torch import Tensor
 from .bones import SEEN
 from .character import Character
 from .face_frame import HeadFrame, from_head_frame, neutral_shape, to_head_frame
+from .placement import Plan
+from .proportions import FACE
 from .skeleton import JOINT
 from .trajectory import filled
 from .types import FaceMotion, Track
 
-Place = Callable[[Tensor], Tensor]  # [..., 2] driver pixels -> [..., 2] character pixels
-
 
 def move_face(
-    driver: Track,
-    body: Tensor | None,
-    character: Character,
-    head: Place | None,
-    place: Place,
-    size: float,
-    strength: float,
+    driver: Track, body: Tensor | None, character: Character, plan: Plan, strength: float
 ) -> FaceMotion | None:
     """The driver's face on the character; None where the driver has none.
 
-    `head` maps the head's centre from driver to character pixels; where None, the face rides on the nose of
-    `body` [F, 25, 4], the body already moved, or else lies where `place` maps it. `size` is character pixels
-    per driver pixel of the face. Without a face in any of the character's views, the driver's own neutral
-    face stands in for its shape.
+    In a bust shot the plan places the head itself; else the face rides on the nose of `body` [F, 25, 4], the
+    body already moved, or lies where the plan places all. Without a face in any of the character's views, the
+    driver's own neutral face stands in for its shape.
     """
     face = driver.face
     if face is None:
@@ -39,10 +31,8 @@ def move_face(
     neutral = neutral_shape(face, frame.shape)
     own = _own_shape(character)
     shape = (neutral if own is None else own) + strength * (frame.shape - neutral)
-    if head is not None:
-        centre = torch.cat([head(frame.centre[:, :2]), frame.centre[:, 2:] * size], dim=1)
-    else:
-        centre = _centres(driver, frame, body, place, size)
+    centre = _centres(driver, frame, body, plan)
+    size = plan.lengths[FACE]
     moved = HeadFrame(centre, frame.scale * size, frame.rotation, shape)
     seen = (face.confidence >= SEEN).float()
     offset = (face.crop[:, :2] - frame.centre[:, :2]) * size
@@ -73,10 +63,11 @@ def _seen(face: FaceMotion) -> bool:
     return float(face.confidence[0]) >= SEEN
 
 
-def _centres(driver: Track, frame: HeadFrame, body: Tensor | None, place: Place, size: float) -> Tensor:
-    """[F, 3] where the head's centre comes to lie: on the moved body's nose, else where `place` says."""
+def _centres(driver: Track, frame: HeadFrame, body: Tensor | None, plan: Plan) -> Tensor:
+    """[F, 3] where the head's centre comes to lie."""
+    place, size = plan.face or plan.place, plan.lengths[FACE]
     centre = torch.cat([place(frame.centre[:, :2]), frame.centre[:, 2:] * size], dim=1)
-    if body is None or driver.body is None:
+    if plan.face is not None or body is None or driver.body is None:
         return centre
     nose = JOINT["nose"]
     attached = (driver.body[:, nose, 3] >= SEEN) & (frame.scale > 1e-3)
