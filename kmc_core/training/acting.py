@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from .gestures import smooth
 
 Array = NDArray[np.float64]
-GAZE_ANGLE: Final = np.radians(28)  # eye turn at coefficient 1
 
 # (actions that move together, how high they go): speech, feelings, brows.
 _SPEECH: Final = (("jawOpen",), ("mouthFunnel",), ("mouthPucker",), ("mouthStretchLeft", "mouthStretchRight"),
-    ("mouthLowerDownLeft", "mouthLowerDownRight"), ("mouthUpperUpLeft", "mouthUpperUpRight"), ("mouthClose",),
+    ("mouthLowerDownLeft", "mouthLowerDownRight"), ("mouthUpperUpLeft", "mouthUpperUpRight"),
     ("mouthRollLower",), ("mouthShrugUpper",), ("mouthPressLeft", "mouthPressRight"))  # fmt: skip
 _MOODS: Final = (("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight"),
     ("mouthFrownLeft", "mouthFrownRight", "browDownLeft", "browDownRight"), ("jawOpen", "eyeWideLeft", "eyeWideRight", "browInnerUp"),
@@ -69,17 +68,3 @@ def gaze_actions(left: Array, up: Array) -> dict[str, Array]:
         play[f"eyeLookUp{side}"] = np.maximum(up, 0)
         play[f"eyeLookDown{side}"] = np.maximum(-up, 0)
     return play
-
-
-def eye_rotations(play: dict[str, Array], frames: int) -> dict[str, Array]:
-    """[F, 3, 3] turn of each eyeball in the head, from the same coefficients."""
-    from scipy.spatial.transform import Rotation
-
-    out = {}
-    for side, mark, sign in (("Left", "L", 1.0), ("Right", "R", -1.0)):
-        still = np.zeros(frames)
-        turn = sign * (play.get(f"eyeLookOut{side}", still) - play.get(f"eyeLookIn{side}", still))
-        lift = play.get(f"eyeLookUp{side}", still) - play.get(f"eyeLookDown{side}", still)
-        angles = GAZE_ANGLE * np.stack([-lift, 0 * lift, turn], -1)
-        out[f"eye.{mark}"] = Rotation.from_euler("xyz", angles).as_matrix()
-    return out

@@ -67,7 +67,8 @@ def _picture_cost(net: Net, renderer: Renderer, mesh: NDArray[np.float32], look:
         camera = Camera(
             tuple(eye), tuple(centre), (256, 256), 2 * float(np.degrees(np.arctan(side / 2 / 2.2)))
         )
-        picture, depth = renderer.draw(mesh, camera, Light(), look, 3)
+        picture = renderer.draw(mesh, camera, Light(), look, 3)
+        depth = renderer.depth(camera, 3)
         alpha = picture[..., 3:] / 255
         image = torch.from_numpy(picture[..., :3] / 255 + (1 - alpha) * 0.55).permute(2, 0, 1)[None].float()
         outputs = net(image)

@@ -205,32 +205,36 @@ class Body:
         self.skin: NDArray[np.intp] = np.unique(self.groups["body"])
         self.bones: list[str] = list(self.model.bone_labels)
         self.parents: list[int] = [int(p) for p in self.model.bone_parents]
+        self.face_changes = [
+            label
+            for label in self.model.local_change_labels
+            if label.removeprefix("l-").removeprefix("r-").startswith(FACE_PARTS)
+            and not label.startswith(FACE_SKIPPED)
+        ]
         self.kind = np.zeros(len(self.rest), np.float32)
         for name, triangles in self.groups.items():
             self.kind[np.unique(triangles)] = _material(name)
-        # Facial actions are sculpted for the face; on the helper clothes they leave large meaningless moves.
-        actions = len(self.model.facial_action_labels)
-        self.model.blendshapes[
-            -actions:, np.isin(self.kind, (shading.CLOTH, shading.SKIRT, shading.HAIR))
-        ] = 0
-        labels = self.model.local_change_labels
-        self.face_changes = [
-            s
-            for s in labels
-            if s.removeprefix("l-").removeprefix("r-").startswith(FACE_PARTS)
-            and not s.startswith(FACE_SKIPPED)
-        ]
 
     def bone(self, name: str) -> int:
         """Index of a bone."""
         return self.bones.index(name)
 
+    def rest_heads(
+        self, phenotype: Mapping[str, float], shape: Mapping[str, float]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Bone heads [3] of a person at rest, without making the mesh."""
+        with torch.no_grad():
+            coefficients = self.model.get_phenotype_blendshape_coefficients(
+                **phenotype, local_changes=dict(shape)
+            )
+            moves = torch.tensordot(coefficients[0], self.model.bone_heads_blendshapes, 1)
+        heads = (self.model.template_bone_heads + moves).double().numpy()
+        return dict(zip(self.bones, heads, strict=True))
+
     @cached_property
     def rest_bones(self) -> NDArray[np.float64]:
         """[104, 3] bone heads of the average person."""
-        with torch.no_grad():
-            out = self.model(pose_parameters=torch.eye(4).expand(1, len(self.bones), 4, 4))
-        return out["rest_bone_heads"][0].numpy().astype(np.float64)
+        return np.stack(list(self.rest_heads({}, {}).values()))
 
     @cached_property
     def paint(self) -> NDArray[np.float32]:

@@ -105,7 +105,13 @@ class Renderer:
         fixed = self.gl.buffer(np.concatenate([fixed_rows, hair]).astype("f4").tobytes())
         self.position: Any = self.gl.buffer(reserve=(len(rest) + len(hair)) * 12)
         self.normal: Any = self.gl.buffer(reserve=(len(rest) + len(hair)) * 12)
-        index = self.gl.buffer(np.concatenate([triangles, shell]).astype("i4").tobytes())
+        # Closed surfaces come first and are drawn without their back faces; cloth and hair have two sides.
+        closed = np.isin(
+            paint[triangles[:, 0], 0], (shading.SKIN, shading.EYE, shading.TEETH, shading.TONGUE)
+        )
+        self.closed, self.cull_flag = 3 * int(closed.sum()), moderngl.CULL_FACE
+        faces = np.concatenate([triangles[closed], triangles[~closed], shell])
+        index = self.gl.buffer(faces.astype("i4").tobytes())
         still = (fixed, "3f 4f", "rest", "paint")
         self.mesh: Any = self.gl.vertex_array(
             self.program, [(self.position, "3f", "position"), (self.normal, "3f", "normal"), still], index
@@ -124,8 +130,8 @@ class Renderer:
 
     def draw(
         self, vertices: Array, camera: Camera, light: Light, look: Mapping[str, Any], supersample: int = 2
-    ) -> tuple[NDArray[np.uint8], Array]:
-        """One picture of `vertices` [V, 3] -> premultiplied colour + alpha [H, W, 4] and depth in metres [H, W] (inf outside)."""
+    ) -> NDArray[np.uint8]:
+        """One picture of `vertices` [V, 3] -> premultiplied colour and alpha [H, W, 4]."""
         width, height = camera.size[0] * supersample, camera.size[1] * supersample
         normals = vertex_normals(self.normals, self.triangles, vertices)
         hair = vertices[self.scalp] + normals[self.scalp] * np.float32(look["hair_height"])
@@ -142,12 +148,19 @@ class Renderer:
         target = self._target(width, height)
         target.use()
         self.gl.clear(0.0, 0.0, 0.0, 0.0)
-        self.mesh.render()
+        self.gl.enable(self.cull_flag)
+        self.mesh.render(vertices=self.closed)
+        self.gl.disable(self.cull_flag)
+        self.mesh.render(first=self.closed)
         pixels = np.frombuffer(target.read(components=4), np.uint8).reshape(height, width, 4)[::-1]
-        buffer = np.frombuffer(target.read(attachment=-1, components=1, dtype="f4"), np.float32).reshape(
-            height, width
-        )
-        return _box(pixels, supersample), _metres(buffer[::-1][::supersample, ::supersample])
+        return _box(pixels, supersample)
+
+    def depth(self, camera: Camera, supersample: int = 2) -> Array:
+        """Distance along the view axis [H, W] in metres of the picture just drawn; inf where nothing is."""
+        width, height = camera.size[0] * supersample, camera.size[1] * supersample
+        raw = self._target(width, height).read(attachment=-1, components=1, dtype="f4")
+        buffer = np.frombuffer(raw, np.float32).reshape(height, width)[::-1]
+        return _metres(buffer[::supersample, ::supersample])
 
     def release(self) -> None:
         """Give the context back."""
@@ -208,9 +221,11 @@ def _light_uniforms(light: Light) -> dict[str, Any]:
 
 def _box(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     """Average factor x factor blocks; background pixels are zero, so colour comes out premultiplied."""
-    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
-    blocks = pixels.reshape(height, factor, width, factor, 4).astype(np.uint16)
-    return (blocks.sum((1, 3)) / factor**2 + 0.5).astype(np.uint8)
+    total = np.zeros((pixels.shape[0] // factor, pixels.shape[1] // factor, 4), np.uint16)
+    for row in range(factor):
+        for column in range(factor):
+            total += pixels[row::factor, column::factor]
+    return ((total + factor**2 // 2) // factor**2).astype(np.uint8)
 
 
 def _metres(buffer: Array, near: float = 0.05, far: float = 20.0) -> Array:

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import KMCError
-from .acting import act_face, eye_rotations
+from .acting import act_face
 from .annotate import Annotator, Picture, expression_vector, to_motion
 from .backdrop import Backdrop, random_backdrop
 from .gestures import GESTURES, HELD_OUT, WHOLE_BODY, fingers, neutral, pose_act, smooth
@@ -79,12 +79,6 @@ class Studio:
         names = sorted({name for rows in MOCAP_ROWS.values() for name in rows})
         self.mocap: dict[str, Mocap] = {name: read_bvh(mocap_folder / name) for name in names}
 
-    def rest_of(self, person: Person) -> dict[str, Array]:
-        """Bone heads of this person at rest."""
-        still = np.eye(3)[None, None].repeat(len(self.body.bones), 1)
-        heads = self.body.pose(person, still, np.zeros((1, 0)), [])["rest_bone_heads"][0].numpy()
-        return dict(zip(self.body.bones, heads.astype(np.float64), strict=True))
-
 
 def render_clip(studio: Studio, split: Split, seed: int, index: int, size: int) -> Clip:
     """Clip `index` of a split; the same arguments give the same clip."""
@@ -114,7 +108,7 @@ def shows_person(clip: Clip) -> bool:
 
 def _attempt(studio: Studio, split: Split, name: str, rng: np.random.Generator, size: int) -> Clip:
     person = shape_person(random_person(name, rng), studio.body, rng)
-    rest = studio.rest_of(person)
+    rest = studio.body.rest_heads(person.phenotype, person.shape)
     shots = list(SHOTS)
     shot = shots[int(rng.choice(len(shots), p=list(SHOTS.values())))]
     target = _motion(studio, split, shot, rest, rng)
@@ -126,8 +120,8 @@ def _attempt(studio: Studio, split: Split, name: str, rng: np.random.Generator, 
     light, backdrop = random_light(rng), random_backdrop((size, size), rng)
     walls = _walls(backdrop, (size, size), rng)
     drawn = [studio.renderer.draw(m, c, light, person.look) for m, c in zip(meshes, cameras, strict=True)]
-    images = np.stack([compose(rgba, wall) for (rgba, _), wall in zip(drawn, walls, strict=True)])
-    masks = np.stack([rgba[None, ..., 3] for rgba, _ in drawn])
+    images = np.stack([compose(rgba, wall) for rgba, wall in zip(drawn, walls, strict=True)])
+    masks = np.stack([rgba[None, ..., 3] for rgba in drawn])
     expressions = [
         expression_vector({k: float(v[i]) for k, v in pose.face.items()}) for i in range(len(meshes))
     ]
@@ -140,8 +134,6 @@ def posed(studio: Studio, person: Person, pose: Pose) -> dict[str, torch.Tensor]
     """Mesh and bones of all frames of a pose."""
     frames = len(pose.shift)
     rotations = local_rotations(studio.body, pose.world, frames)
-    for bone, turn in eye_rotations(pose.face, frames).items():
-        rotations[:, studio.body.bone(bone)] = turn
     known = [k for k in pose.face if k in studio.body.model.facial_action_labels]
     return studio.body.pose(person, rotations, np.stack([pose.face[k] for k in known], 1), known)
 
