@@ -110,8 +110,9 @@ def main() -> None:
     command.add_argument("--clips", type=int, default=64)
     command.add_argument("--sheet", type=Path, default=None, help="write a picture sheet here")
     command.set_defaults(run=run_evaluation)
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(arguments.threads)
     arguments.run(arguments)
 
 
