@@ -90,7 +90,7 @@ def move_person(image: Tensor, mask: Tensor, source: Pose, target: Pose) -> Move
     background = fill_background(image, mask)
     here, there = bones(source), bones(target)
     layers = cut_out(image, mask, here)  # P 4 H W
-    transforms = part_transforms(source, here, target, there)  # F P 2 3
+    transforms, beyond = part_transforms(source, here, target, there)
     depth = torch.where(there.known & here.known, there.depth, torch.inf)
     order = depth.argsort(1, descending=True)
     height, width = image.shape[-2:]
@@ -99,7 +99,7 @@ def move_person(image: Tensor, mask: Tensor, source: Pose, target: Pose) -> Move
     for first in range(0, len(target.body), step):
         part = slice(first, first + step)
         shift = face_displacement(source, target, transforms[:, HEAD], part, (height, width))
-        moved = _sample_layers(layers, transforms[part], shift)
+        moved = _sample_layers(layers, here, transforms[part], beyond[part], shift)
         moved = moved * (there.known[part] & here.known)[:, :, None, None, None]
         colour, coverage = _stack(moved, order[part], background)
         colours.append(colour)
@@ -174,8 +174,9 @@ def cut_out(image: Tensor, mask: Tensor, bones: Bones) -> Tensor:
     return torch.cat((image * coverage, coverage), 1)
 
 
-def part_transforms(source: Pose, here: Bones, target: Pose, there: Bones) -> Tensor:
-    """Affine maps [F, P, 2, 3] from target to source pixels, one a part."""
+def part_transforms(source: Pose, here: Bones, target: Pose, there: Bones) -> tuple[Tensor, Tensor]:
+    """Affine maps [F, P, 2, 3] from target to source pixels, one a part; and how much less [F, P] a part is stretched
+    beyond the ends of its bone: the round end of a lengthened limb keeps its shape."""
     across = _size_ratio(here, there)
     direction = F.normalize(there.b - there.a, dim=-1)
     direction_source = F.normalize(here.b - here.a, dim=-1).expand_as(direction)
@@ -189,9 +190,11 @@ def part_transforms(source: Pose, here: Bones, target: Pose, there: Bones) -> Te
         TORSO: _fit_similarity(source.body[:, _TORSO_JOINTS], target.body[:, _TORSO_JOINTS]),
         HEAD: _fit_head(source, target),
     }
+    beyond = across[:, None] / along
     for part, (fit, usable) in fitted.items():
         transforms[:, part] = torch.where(usable[:, None, None], fit, transforms[:, part])
-    return transforms
+        beyond[:, part] = torch.where(usable, 1.0, beyond[:, part])
+    return transforms, beyond
 
 
 def _size_ratio(here: Bones, there: Bones) -> Tensor:
@@ -251,13 +254,20 @@ def face_displacement(
     return F.interpolate(shift, size=size, mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
 
 
-def _sample_layers(layers: Tensor, transforms: Tensor, shift: Tensor | None) -> Tensor:
-    """Move layers [P, 4, H, W] to [F, P, 4, H, W]."""
+def _sample_layers(
+    layers: Tensor, here: Bones, transforms: Tensor, beyond: Tensor, shift: Tensor | None
+) -> Tensor:
+    """Move layers [P, 4, H, W] to [F, P, 4, H, W]; `here` are the bones of the picture."""
     height, width = layers.shape[-2:]
     pixels = _pixels(height, width, layers.device)
     moved = []
     for part, layer in enumerate(layers):
         where = pixels @ transforms[:, part, :, :2].mT + transforms[:, part, None, :, 2]
+        start, bone = here.a[0, part], here.b[0, part] - here.a[0, part]
+        length = bone.norm().clamp(min=1e-3)
+        along = (where - start) @ (bone / length)
+        over = along - along.clamp(min=0).minimum(length)
+        where = where + (over * (beyond[:, part, None] - 1))[..., None] * (bone / length)
         where = where.view(-1, height, width, 2)
         if part == HEAD and shift is not None:
             where = where + shift
