@@ -1,4 +1,4 @@
-"""Makes sure that programs outside Python are there: those of the tests in a browser, and those that render people.
+"""Makes sure that programs outside Python are there: for the tests in a browser, and to render people.
 
     python tools/system_install.py [browser] [rendering]      both when none is named
 
@@ -81,8 +81,8 @@ def _install_packages(packages: list[str]) -> None:
     names = " ".join(packages)
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         raise HostError(
-            f"this needs {names}. On Debian: `sudo apt-get install {names}`; elsewhere install what gives the same "
-            "programs, and set KMC_CHROMIUM to Chromium or Chrome if it is not on the PATH."
+            f"this needs {names}. On Debian: `sudo apt-get install {names}`; elsewhere install what gives "
+            "the same programs, and set KMC_CHROMIUM to Chromium or Chrome if it is not on the PATH."
         )
     print(f"host: apt-get install {names} ...", file=sys.stderr, flush=True)
     _command(["apt-get", "update"], "apt-get update")
@@ -92,14 +92,11 @@ def _install_packages(packages: list[str]) -> None:
 
 
 def _command(command: list[str], what: str, environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
+    output = subprocess.PIPE
+    done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, text=True, env=environment)
     if done.returncode != 0:
         last = "\n  ".join(done.stdout.strip().splitlines()[-8:])
-        raise HostError(
-            f"{what} failed with code {done.returncode}:\n  {last}\nRun the same command again to go on."
-        )
+        raise HostError(f"{what} failed with code {done.returncode}:\n  {last}\nRun it again to go on.")
 
 
 def main() -> int:
