@@ -10,26 +10,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from checkpoints import TINY, tiny_text_encoder, write_tiny_animator
 from harness.inprocess import InProcessHost
-from kmc_core.model.checkpoint import save_animator
 from kmc_core.model.conditions import AnimatorConditions
-from kmc_core.model.text import TextEncoder
 from tiny import PARAMS, tiny_animator, tiny_conditions
 
 FRAMES = 3
-TINY = "tiny.safetensors"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def checkpoint(host: InProcessHost) -> Iterator[None]:
-    folder = host.base / "models" / "kmc"
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(0)
-    state = {f"animator.{name}": tensor for name, tensor in tiny_animator().state_dict().items()}
-    state |= {f"text.{name}": tensor for name, tensor in TextEncoder(PARAMS.text).state_dict().items()}
-    save_animator(folder / TINY, PARAMS, state, {})
+    path = write_tiny_animator(host.base)
     yield
-    (folder / TINY).unlink()
+    path.unlink()
 
 
 def told(conditioning: Any, conditions: AnimatorConditions) -> Any:
@@ -195,9 +188,7 @@ def test_text_encode_of_the_host_gives_the_encoders_embeddings(
         {**graph, "sample": encode, "show": {"class_type": "PreviewAny", "inputs": {"source": ["sample", 0]}}}
     )
     assert result.success, result.error
-    torch.manual_seed(0)
-    tiny_animator()
-    encoder = TextEncoder(PARAMS.text).half().float()
+    encoder = tiny_text_encoder().half().float()
     with torch.no_grad():
         expected = encoder(encoder.tokenize("a woman in red")[None])
     assert tuple(result.output("sample")[0][0].shape) == (1, PARAMS.text.length, PARAMS.text.dim)

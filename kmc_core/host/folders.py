@@ -12,6 +12,7 @@ WEIGHTS = Path(__file__).parents[2] / "weights"
 ANIMATORS, SUBJECTS = "kmc", "kmc_subjects"  # the host's model folders
 MOTIONS = "motions"  # folder inside the host's output folder
 SUFFIX = ".safetensors"
+SAVED = " [output]"  # the host's own mark for files of the output folder
 
 
 def perception_weights() -> Path:
@@ -57,19 +58,20 @@ def motion_names() -> list[str]:
     written = Path(folder_paths.get_output_directory())
     saved = sorted((written / MOTIONS).rglob(f"*{SUFFIX}"))
     given = sorted(path.name for path in Path(folder_paths.get_input_directory()).glob(f"*{SUFFIX}"))
-    return given + [f"{path.relative_to(written).as_posix()} [output]" for path in saved]
+    return given + [f"{path.relative_to(written).as_posix()}{SAVED}" for path in saved]
 
 
 def motion_path(name: str) -> Path:
     """File of an entry of `motion_names`; KMCError when it lies outside the host's folders or is missing."""
-    root, path = folder_paths.get_input_directory(), folder_paths.get_annotated_filepath(name)
-    if name.endswith(" [output]"):
-        root = folder_paths.get_output_directory()
-    if not Path(path).resolve().is_relative_to(Path(root).resolve()):
+    saved = name.endswith(SAVED)
+    root = folder_paths.get_output_directory() if saved else folder_paths.get_input_directory()
+    root = Path(root).resolve()
+    path = (root / name.removesuffix(SAVED)).resolve()
+    if not path.is_relative_to(root):
         raise KMCError(f"'{name}' lies outside the host's folders; choose a motion from the list.")
-    if not Path(path).is_file():
+    if not path.is_file():
         raise KMCError(f"The motion '{name}' does not exist any more; refresh the page and choose another.")
-    return Path(path)
+    return path
 
 
 def new_motion_path(prefix: str) -> Path:

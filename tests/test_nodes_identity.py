@@ -1,0 +1,279 @@
+"""Subjects, prompts and animation through the real host's graph."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from checkpoints import TINY, write_tiny_animator
+from harness.inprocess import InProcessHost
+from kmc_core.engines.kmc import build_conditions, canvas_size
+from kmc_core.model.conditions import KEEP
+from kmc_core.motion.retarget import retarget
+from kmc_core.subject.identity import choose_identity
+from kmc_core.subject.library import save_subject
+from media import astronaut
+from moving_person import character, person
+from tiny import PARAMS
+
+FRAMES = 6
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def checkpoint(host: InProcessHost) -> Iterator[None]:
+    path = write_tiny_animator(host.base)
+    yield
+    path.unlink()
+
+
+def shown(node: str, slot: int = 0) -> dict[str, Any]:
+    return {"class_type": "PreviewAny", "inputs": {"source": [node, slot]}}
+
+
+def creating(host: InProcessHost, images: torch.Tensor, **more: Any) -> dict[str, Any]:
+    inputs = {"images": ["images", 0], "name": "Eileen", "description": "", "backend": "torch"} | more
+    create = {"class_type": "KMC_CreateSubject", "inputs": inputs}
+    return {"images": host.value(images), "create": create, "show": shown("create")}
+
+
+def portrait() -> torch.Tensor:
+    return astronaut().permute(1, 2, 0)[None]
+
+
+def test_pictures_become_a_subject_that_can_be_kept_and_loaded(host: InProcessHost) -> None:
+    views = torch.cat((portrait(), portrait().flip(2)))
+    prompt = creating(host, views, description="an astronaut in an orange suit")
+    save = {"class_type": "KMC_SaveSubject", "inputs": {"subject": ["create", 0], "overwrite": False}}
+    result = host.run(prompt | {"save": save})
+    assert result.success, result.error
+    made = result.output("create")
+    assert (made.name, len(made.views)) == ("Eileen", 2)
+    main = made.views[0]
+    assert main.pose.face is not None and main.embedding is not None and main.kind == "half"
+    assert torch.equal(main.image, astronaut())
+    assert abs(main.yaw + made.views[1].yaw) < 0.1, "a mirrored picture turns the other way"
+    load = {"1": {"class_type": "KMC_LoadSubject", "inputs": {"name": "Eileen"}}, "2": shown("1")}
+    loaded = host.run(load).output("1")
+    assert loaded.description == "an astronaut in an orange suit"
+    assert torch.equal(loaded.views[0].pose.body, main.pose.body)
+    host.forget()
+    refused = host.run(prompt | {"save": save})
+    assert "The library has a subject 'Eileen' already" in (refused.error or "")
+    save["inputs"]["overwrite"] = True
+    assert host.run(prompt | {"save": save}).success
+    (host.base / "models" / "kmc_subjects" / "Eileen.safetensors").unlink()
+
+
+def test_grey_and_transparent_pictures_are_read(host: InProcessHost) -> None:
+    grey = portrait().mean(-1, keepdim=True)
+    result = host.run(creating(host, grey))
+    assert result.success, result.error
+    assert torch.equal(result.output("create").views[0].image[0], result.output("create").views[0].image[2])
+    clear = torch.cat((portrait(), torch.ones_like(portrait()[..., :1])), -1)
+    result = host.run(creating(host, clear))
+    assert torch.equal(result.output("create").views[0].image, astronaut())
+
+
+def test_a_mask_from_the_graph_is_used_as_it_is(host: InProcessHost) -> None:
+    mask = torch.zeros(1, 512, 512)
+    mask[:, 100:400] = 1
+    prompt = creating(host, portrait(), mask=["mask", 0]) | {"mask": host.value(mask)}
+    assert torch.equal(host.run(prompt).output("create").views[0].mask, mask)
+    prompt = creating(host, portrait(), mask=["mask", 0]) | {"mask": host.value(mask[:, ::2])}
+    assert "The mask of picture 1 of subject 'Eileen' is 512x256" in (host.run(prompt).error or "")
+
+
+def test_a_picture_without_a_person_tells_which(host: InProcessHost) -> None:
+    images = torch.cat((portrait(), torch.full_like(portrait(), 0.5)))
+    error = host.run(creating(host, images)).error or ""
+    assert "In picture 2 of subject 'Eileen': No person was found in the picture" in error
+
+
+@pytest.mark.parametrize("name", ["../Eileen", "a/b", "", "..", "nul"])
+def test_subjects_are_never_written_outside_the_library(host: InProcessHost, name: str) -> None:
+    subject = character()
+    save = {"class_type": "KMC_SaveSubject", "inputs": {"subject": ["1", 0], "overwrite": True}}
+    before = set(host.base.rglob("*.safetensors"))
+    named = type(subject)(name, subject.views)
+    assert "cannot be a file's name" in (host.run({"1": host.value(named), "2": save}).error or "")
+    assert set(host.base.rglob("*.safetensors")) == before
+
+
+def test_a_subject_is_reloaded_when_its_file_changes(host: InProcessHost) -> None:
+    folder = host.base / "models" / "kmc_subjects"
+    folder.mkdir(parents=True, exist_ok=True)
+    subject = character()
+
+    def load() -> Any:
+        return host.run({"1": {"class_type": "KMC_LoadSubject", "inputs": {"name": "N"}}, "2": shown("1")})
+
+    save_subject(subject, folder / "N.safetensors")
+    assert load().output("1").name == "someone" and "1" in load().cached
+    save_subject(type(subject)("other", subject.views), folder / "N.safetensors")
+    assert load().output("1").name == "other"
+    (folder / "N.safetensors").write_bytes(b"x" * 100)
+    assert "is damaged" in (load().error or "")
+    (folder / "N.safetensors").unlink()
+    assert "Value not in list" in (load().error or "")
+
+
+def test_enhance_prompt_reads_motion_and_subject(host: InProcessHost) -> None:
+    subject = type(character())("Ada", character().views, "a woman in a green coat")
+    inputs = {"wish": "on a beach, no hat", "engine": "kmc", "motion": ["1", 0], "subject": ["2", 0]}
+    prompt = {
+        "1": host.value(person(25)), "2": host.value(subject),
+        "3": {"class_type": "KMC_EnhancePrompt", "inputs": inputs}, "4": shown("3"),
+    }  # fmt: skip
+    result = host.run(prompt)
+    assert result.success, result.error
+    assert result.output("3").startswith("a woman in a green coat, on a beach, ")
+    assert result.output("3").endswith("full body")
+    assert result.output("3", 1).startswith("hat, ") and result.output("3", 2) and result.output("3", 3)
+
+
+def animating(host: InProcessHost, **changes: Any) -> dict[str, Any]:
+    """Everything from the loader to the conditions, with a number person as driver and character."""
+    subject = character()
+    inputs = {
+        "model": ["load", 0], "positive": ["text", 0], "negative": ["text", 0], "motion": ["motion", 0],
+        "identity": ["identity", 0], "width": 0, "height": 0, "start_frame": 0, "length": 0,
+        "body_strength": 1.0, "hand_strength": 1.0, "face_strength": 1.0, "person": 0,
+    }  # fmt: skip
+    return {
+        "load": {"class_type": "KMC_LoadAnimator", "inputs": {"checkpoint": TINY}},
+        "text": {"class_type": "CLIPTextEncode", "inputs": {"text": "a person", "clip": ["load", 1]}},
+        "motion": host.value(retarget(person(FRAMES), subject)),
+        "subject": host.value(subject),
+        "identity": {
+            "class_type": "KMC_InjectIdentity",
+            "inputs": {"subject": ["subject", 0], "strength": 1.0, "views": "all"},
+        },
+        "tell": {"class_type": "KMC_AnimateConditioning", "inputs": inputs | changes},
+        "show": shown("tell", 2),
+    }
+
+
+def test_conditions_are_those_of_the_core_and_the_latent_fits_the_picture(host: InProcessHost) -> None:
+    result = host.run(animating(host))
+    assert result.success, result.error
+    width, height = canvas_size(PARAMS, (640, 720))
+    assert tuple(result.output("tell", 2)["samples"].shape) == (1, 3, FRAMES, height, width)
+    assert result.output("tell", 3) == 25.0
+    motion, text = retarget(person(FRAMES), character()), torch.zeros(1, 8, 16)
+    expected = build_conditions(motion, character(), text, params=PARAMS, size=(width, height))
+    told = result.output("tell")[0][1]
+    for name in ("moved", "maps", "hands", "face", "references", "identity", "keep"):
+        torch.testing.assert_close(told[f"kmc_{name}"], getattr(expected, name), msg=name)
+    negative = result.output("tell", 1)[0][1]
+    assert negative["kmc_keep"].tolist() == [[0, 0, 0, 0, 1]]
+    assert not any(key.startswith("kmc_") for key in result.output("text")[0][1]), "the input was changed"
+
+
+def test_strengths_weigh_each_part_alone(host: InProcessHost) -> None:
+    prompt = animating(host, body_strength=0.5, hand_strength=0.25, face_strength=0.0)
+    prompt["identity"]["inputs"]["strength"] = 0.75
+    keep = host.run(prompt).output("tell")[0][1]["kmc_keep"]
+    assert dict(zip(KEEP, keep[0].tolist(), strict=True)) == {
+        "body": 0.5, "hands": 0.25, "face": 0.0, "identity": 0.75, "text": 1.0,
+    }  # fmt: skip
+
+
+def test_a_part_of_the_motion_and_another_size_can_be_chosen(host: InProcessHost) -> None:
+    result = host.run(animating(host, start_frame=2, length=3, width=48, height=64))
+    assert result.success, result.error
+    whole = host.run(animating(host, width=48, height=64))
+    assert tuple(result.output("tell", 2)["samples"].shape) == (1, 3, 3, 64, 48)
+    part = whole.output("tell")[0][1]["kmc_face"][:, 2:5]
+    assert torch.equal(result.output("tell")[0][1]["kmc_face"], part)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"start_frame": 6}, "The motion has 6 frames, but the frames from 6 on were asked for"),
+        (
+            {"start_frame": 4, "length": 3},
+            "The motion has 6 frames, but 3 frames from frame 4 were asked for",
+        ),
+        ({"width": 36}, "must be a multiple of 8, got 36x"),
+        ({"person": 1}, "The motion has 1 people and 6 frames; person 1 is asked."),
+    ],
+)
+def test_unusable_requests_tell_what_is_there(
+    host: InProcessHost, changes: dict[str, Any], message: str
+) -> None:
+    assert message in (host.run(animating(host, **changes)).error or "")
+
+
+def test_another_model_is_refused(host: InProcessHost) -> None:
+    class Other:
+        model = torch.nn.Linear(1, 1)
+
+    prompt = animating(host, model=["other", 0]) | {"other": host.value(Other())}
+    assert "got Linear; use Load Animator." in (host.run(prompt).error or "")
+
+
+def test_motion_and_picture_become_a_video_with_the_sound_of_the_driver(host: InProcessHost) -> None:
+    sound = {"waveform": torch.zeros(1, 2, 16000), "sample_rate": 16000}
+    sample = {
+        "model": ["load", 0], "positive": ["tell", 0], "negative": ["tell", 1], "latent": ["tell", 2],
+        "seed": 3, "steps": 2, "cfg": 2.0, "denoise": 1.0,
+    }  # fmt: skip
+    detail = {
+        "images": ["decode", 0], "motion": ["motion", 0], "identity": ["identity", 0], "longest_side": 96,
+        "start_frame": 1, "person": 0,
+    }  # fmt: skip
+    prompt = animating(host, start_frame=1, length=4) | {
+        "sound": host.value(sound),
+        "sample": {"class_type": "KMC_DistilledSampler", "inputs": sample},
+        "decode": {"class_type": "VAEDecode", "inputs": {"samples": ["sample", 0], "vae": ["load", 2]}},
+        "detail": {"class_type": "KMC_RestoreDetail", "inputs": detail},
+        "video": {
+            "class_type": "CreateVideo",
+            "inputs": {"images": ["detail", 0], "fps": ["tell", 3], "audio": ["sound", 0]},
+        },
+        "save": {
+            "class_type": "SaveVideo",
+            "inputs": {"video": ["video", 0], "filename_prefix": "video/x", "format": "mp4", "codec": "h264"},
+        },
+    }
+    result = host.run(prompt)
+    assert result.success, result.error
+    assert tuple(result.output("detail").shape) == (4, 96, 86, 3)
+    (saved,) = (host.output / "video").glob("x_*.mp4")
+    from comfy_api.latest import InputImpl
+
+    video = InputImpl.VideoFromFile(str(saved))
+    assert video.get_frame_count() == 4 and float(video.get_frame_rate()) == 25.0
+    assert video.get_components().audio is not None
+    again = host.run(
+        prompt | {"sample": {"class_type": "KMC_DistilledSampler", "inputs": sample | {"seed": 4}}}
+    )
+    assert {"load", "tell", "text"} <= again.cached and "sample" not in again.cached
+
+
+def test_detail_needs_the_motion_of_the_same_frames(host: InProcessHost) -> None:
+    subject = character()
+    detail = {
+        "images": ["images", 0], "motion": ["motion", 0], "identity": ["identity", 0], "longest_side": 64,
+        "start_frame": 4, "person": 0,
+    }  # fmt: skip
+    prompt = {
+        "images": host.value(torch.zeros(3, 32, 24, 3)),
+        "motion": host.value(retarget(person(FRAMES), subject)),
+        "identity": host.value(choose_identity(subject)),
+        "detail": {"class_type": "KMC_RestoreDetail", "inputs": detail},
+        "show": shown("detail"),
+    }
+    assert "The motion has 6 frames, but 3 frames from frame 4 were asked for" in (
+        host.run(prompt).error or ""
+    )
