@@ -1,17 +1,20 @@
-"""The converted nets answer as the reference runtimes do, for any batch, and load only from files that are whole."""
+"""The converted nets answer as the reference runtimes do, for any batch, and load only from whole files."""
 
 import json
 import shutil
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+
 from kmc_core.errors import KMCError
 from kmc_core.perception.backends import SUFFIXES, require_backend
-from kmc_core.perception.nets import Net, NetName, load_net
+from kmc_core.perception.nets import Net, NetName, content_digest, load_net
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "weights/perception"
@@ -19,6 +22,15 @@ GOLDEN = ROOT / "tests/golden/perception"
 NAMES = get_args(NetName)
 IMAGE_NETS = [name for name in NAMES if name not in ("face_expressions", "face_identity")]
 RELATIVE = 2e-3  # of the largest value of an output: 16-bit weights on both sides, other orders of summation
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Nets this small spend their time waiting for threads when the machine is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def golden(name: str) -> dict:
@@ -146,7 +158,7 @@ def test_an_unknown_net_is_refused() -> None:
 def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
     data = (WEIGHTS / "face_detector.safetensors").read_bytes()
     (tmp_path / "face_detector.safetensors").write_bytes(data[:kept])
-    with pytest.raises(KMCError, match=r"face_detector.safetensors is damaged .*; restore weights/perception"):
+    with pytest.raises(KMCError, match=r"face_detector.safetensors is damaged .*; restore"):
         load("face_detector", tmp_path)
 
 
@@ -183,8 +195,6 @@ def test_a_newer_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["face_detector", "face_expressions"])
 def test_a_renamed_tensor_is_refused(tmp_path: Path, name: str) -> None:
     """Missing and extra at once; the checksum sees it, so it is made to fit here."""
-    from kmc_core.perception.nets import content_digest
-    from safetensors import safe_open
 
     def rename(header: dict) -> None:
         first = next(key for key in header if key != "__metadata__")
@@ -198,7 +208,7 @@ def test_a_renamed_tensor_is_refused(tmp_path: Path, name: str) -> None:
     data = (tmp_path / "renamed").read_bytes()
     old = json.loads(data[8 : 8 + struct.unpack_from("<Q", data)[0]])["__metadata__"]["kmc_content_sha256"]
     (tmp_path / f"{name}.safetensors").write_bytes(data.replace(old.encode(), digest.encode()))
-    with pytest.raises(KMCError, match="do not fit the net: 2 tensors are missing, extra or of another shape"):
+    with pytest.raises(KMCError, match="do not fit the net: 2 tensors are missing, extra or"):
         load(name, tmp_path)
 
 

@@ -2,7 +2,7 @@
 
     pip install ai-edge-litert numpy && python tools/record_perception.py
 
-Runs the source .tflite nets in ai-edge-litert on a seeded picture of coloured squares (the file holds the squares).
+Runs the source .tflite nets in ai-edge-litert on seeded coloured squares, which the file holds too.
 `face_identity` has no such file: `tools/record_identity.mjs` records it with face-api itself.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+
 from convert_perception import ROOT, SOURCES, fetch
 
 SQUARE = 16  # pixels; divides every net's input size
