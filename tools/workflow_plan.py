@@ -107,13 +107,13 @@ def animation(case: Case) -> tuple[Group, ...]:
             }),
             "identity": Step("KMC_InjectIdentity", {"subject": Link("subject", "subject")}),
         }),
-        Group("4  Fit the motion to the character", 3, BLUE, {
+        Group("4  Fit the motion to the character", 2, BLUE, {
             "fit": Step("KMC_RetargetMotion", {
                 "motion": Link("hands", "motion"), "subject": Link("subject", "subject"),
             }),
             "preview": Step("KMC_PreviewMotion", {"motion": Link("fit", "motion")}),
         }),
-        Group("5  Words", 4, PURPLE, {
+        Group("5  Words", 3, PURPLE, {
             "words": Step("KMC_EnhancePrompt", {
                 "wish": case.wish, "motion": Link("hands", "motion"), "subject": Link("subject", "subject"),
             }),
@@ -124,8 +124,8 @@ def animation(case: Case) -> tuple[Group, ...]:
                 "text": Link("words", "negative"), "clip": Link("animator", "clip"),
             }, "Negative prompt"),
         }),
-        Group("6  Animate", 5, ORANGE, {
-            "animator": Step("KMC_LoadAnimator"),
+        Group("6  Animate", 4, ORANGE, {
+            "animator": Step("KMC_LoadAnimator", {"checkpoint": "kmc_mini.safetensors"}),
             "conditions": Step("KMC_AnimateConditioning", {
                 "model": Link("animator", "model"),
                 "positive": Link("positive", "CONDITIONING"),
@@ -141,13 +141,18 @@ def animation(case: Case) -> tuple[Group, ...]:
             }),
             "about_sampling": Step("MarkdownNote", {"text": ABOUT_SAMPLING}, "What to change"),
         }),
-        Group("7  Video", 6, GREY, {
+        Group("7  Video", 5, GREY, {
             "pictures": Step("VAEDecode", {
                 "samples": Link("sampler", "latent"), "vae": Link("animator", "vae"),
             }),
+            "detail": Step("KMC_RestoreDetail", {
+                "images": Link("pictures", "IMAGE"),
+                "motion": Link("fit", "motion"),
+                "identity": Link("identity", "identity"),
+            }),
             "sound": Step("KMC_VideoInfo", {"video": video}),
             "video": Step("CreateVideo", {
-                "images": Link("pictures", "IMAGE"), "audio": Link("sound", "audio"),
+                "images": Link("detail", "images"), "audio": Link("sound", "audio"),
                 "fps": Link("conditions", "fps"),
             }),
             "save": Step("SaveVideo", {"video": Link("video", "VIDEO"), "filename_prefix": "video/KMC"}),

@@ -72,7 +72,7 @@ def graph(plan: Plan, schemas: Mapping[str, Schema]) -> dict[str, Any]:
         "links": links,
         "groups": groups,
         "config": {},
-        "extra": {"ds": {"scale": 0.5, "offset": [60, 100]}},
+        "extra": {"ds": {"scale": 0.5, "offset": [150, 120]}},
         "version": GRAPH_VERSION,
     }
 

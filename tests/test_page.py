@@ -1,0 +1,102 @@
+"""The pack's workflows in the host's page, with both of its renderers."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import workflows
+from demo import entry
+from harness.browser import RENDERERS, PageReport, Renderer
+from harness.over_http import HttpHost
+from harness.video_files import frames_of, write_video
+from host import PACK_FOLDER
+from host_install import DEFAULT_VERSION
+from workflow_plan import PLANS
+
+NAMES = [plan.name for plan in PLANS]
+# Questions to the page, answered when the run has ended. Nodes 2.0 draws nodes as elements, the classic canvas has none.
+AS_PROMPT = "app.graphToPrompt().then(({output}) => output)"
+INVALID_VALUES = """app.graph._nodes.flatMap((node) => (node.widgets ?? []).filter(({type, value, options}) => {
+    const choices = typeof options?.values === 'function' ? options.values() : options?.values
+    return type === 'combo' ? Array.isArray(choices) && !choices.includes(value)
+        : type === 'number' && (value < options.min || value > options.max)
+}).map(({name, value}) => `${node.type}.${name} = ${value}`))"""
+OVERLAPS = """(() => {
+    const { scale, offset } = app.canvas.ds
+    const boxes = app.graph._nodes.map((node) => {
+        const element = document.querySelector(`[data-node-id="${node.id}"]`)?.getBoundingClientRect()
+        if (!element?.width) return [node.pos[0], node.pos[1] - 30, ...node.size.map((side, i) => node.pos[i] + side)]
+        return [element.left, element.top, element.right, element.bottom].map((edge, i) => edge / scale - offset[i % 2])
+    })
+    const meet = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
+    return app.graph._nodes.flatMap((one, i) => app.graph._nodes.slice(i + 1).filter((_, k) => meet(boxes[i], boxes[i + 1 + k]))
+        .map((other) => `${one.title} and ${other.title}`))
+})()"""
+SHOWING = """app.graph._nodes.filter((node) => node.imgs?.length || node.videoContainer
+    || document.querySelector(`[data-node-id="${node.id}"] :is(img, video)`)).map((node) => node.type)"""
+QUESTIONS = {"prompt": AS_PROMPT, "invalid": INVALID_VALUES, "overlaps": OVERLAPS, "showing": SHOWING}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_a_workflow_opens_complete_and_tidy(
+    page: Callable[..., PageReport], http_host: HttpHost, renderer: Renderer, name: str
+) -> None:
+    report = page(workflows.GRAPHS / f"{name}.json", renderer=renderer, queue=False, ask=QUESTIONS)
+    assert (report.page_errors, report.failed_requests, report.missing) == ([], [], [])
+    assert report.answers["invalid"] == [] and report.answers["overlaps"] == []
+    if http_host.version == DEFAULT_VERSION:  # other versions know other inputs of the host's nodes
+        expected = json.loads((workflows.PROMPTS / f"{name}.json").read_text("utf-8"))
+        assert without_titles(report.answers["prompt"]) == expected
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_a_workflow_runs_and_shows_motion_and_result(
+    page: Callable[..., PageReport], http_host: HttpHost, renderer: Renderer, tmp_path: Path
+) -> None:
+    report = page(short_graph(http_host, NAMES[0], tmp_path), renderer=renderer, ask=QUESTIONS)
+    assert report.ended == "execution_success", report.error or report.queued
+    assert report.success
+    assert {"KMC_PreviewMotion", "SaveVideo", "KMC_ExampleImage"} <= set(report.answers["showing"])
+    assert report.answers["overlaps"] == []  # room was kept for the pictures that appeared
+
+
+def without_titles(prompt: dict[str, Any]) -> dict[str, Any]:
+    return {
+        number: {"class_type": each["class_type"], "inputs": each["inputs"]}
+        for number, each in prompt.items()
+    }
+
+
+def short_graph(host: HttpHost, name: str, folder: Path) -> Path:
+    """A workflow whose example video is replaced by the first frames of it, by way of Load Video."""
+    prompt = json.loads((workflows.PROMPTS / f"{name}.json").read_text("utf-8"))
+    source = workflows.GRAPHS / "assets" / entry(prompt, "KMC_ExampleVideo")["inputs"]["name"]
+    video = write_video(host.input / "page.mp4", frames_of(source, 6), 15)
+    graph = json.loads((workflows.GRAPHS / f"{name}.json").read_text("utf-8"))
+    (node,) = [node for node in graph["nodes"] if node["type"] == "KMC_ExampleVideo"]
+    node |= {"type": "LoadVideo", "inputs": [], "properties": {}, "widgets_values": [video.name, "image"]}
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(graph))
+    return path
+
+
+def test_every_node_has_a_help_page(http_host: HttpHost) -> None:
+    ids = [name for name in http_host.get("/object_info") if name.startswith("KMC_")]
+    for name in ids:
+        address = f"{http_host.url}/extensions/{PACK_FOLDER}/docs/{name}.md"
+        with urllib.request.urlopen(address) as answer:
+            assert answer.read().decode().startswith("# "), f"{name} has no help page"
+
+
+def test_the_workflows_are_offered_as_templates_with_a_picture(http_host: HttpHost) -> None:
+    assert set(NAMES) <= set(http_host.get("/workflow_templates")[PACK_FOLDER])
+    for name in NAMES:
+        picture = (workflows.GRAPHS / f"{name}.jpg").read_bytes()
+        assert picture[:3] == b"\xff\xd8\xff" and len(picture) < 300_000
