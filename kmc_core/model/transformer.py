@@ -324,6 +324,8 @@ def _fold(x: Tensor) -> Tensor:
 
 def _refine(x: Tensor, flow: Tensor) -> Tensor:
     """Sample x [B, C, H, W] displaced by flow [B, 2, H, W] (x, y in -1..1 units of the picture)."""
-    theta = torch.eye(2, 3, device=x.device, dtype=flow.dtype).expand(len(x), -1, -1)
-    grid = F.affine_grid(theta, list(x.shape), align_corners=False) + rearrange(flow, "b c h w -> b h w c")
-    return F.grid_sample(x, grid.to(x.dtype), padding_mode="border", align_corners=False)
+    # In fp32: half-precision coordinates would round to a quarter of a pixel at 128 pixels, to two at 1024.
+    theta = torch.eye(2, 3, device=x.device).expand(len(x), -1, -1)
+    here = F.affine_grid(theta, list(x.shape), align_corners=False)
+    grid = here + rearrange(flow.float(), "b c h w -> b h w c")
+    return F.grid_sample(x.float(), grid, padding_mode="border", align_corners=False).to(x.dtype)
