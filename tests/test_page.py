@@ -20,9 +20,11 @@ from host_install import DEFAULT_VERSION
 from workflow_plan import PLANS
 
 NAMES = [plan.name for plan in PLANS]
-# Questions to the page, answered when the run has ended. Nodes 2.0 draws nodes as elements, the classic canvas has none.
+# Questions to the page, answered when the run has ended.
+# Nodes 2.0 draws nodes as elements, the classic canvas has none.
 AS_PROMPT = "app.graphToPrompt().then(({output}) => output)"
-INVALID_VALUES = """app.graph._nodes.flatMap((node) => (node.widgets ?? []).filter(({type, value, options}) => {
+INVALID_VALUES = """
+app.graph._nodes.flatMap((node) => (node.widgets ?? []).filter(({type, value, options}) => {
     const choices = typeof options?.values === 'function' ? options.values() : options?.values
     return type === 'combo' ? Array.isArray(choices) && !choices.includes(value)
         : type === 'number' && (value < options.min || value > options.max)
@@ -31,12 +33,15 @@ OVERLAPS = """(() => {
     const { scale, offset } = app.canvas.ds
     const boxes = app.graph._nodes.map((node) => {
         const element = document.querySelector(`[data-node-id="${node.id}"]`)?.getBoundingClientRect()
-        if (!element?.width) return [node.pos[0], node.pos[1] - 30, ...node.size.map((side, i) => node.pos[i] + side)]
-        return [element.left, element.top, element.right, element.bottom].map((edge, i) => edge / scale - offset[i % 2])
+        const [x, y] = node.pos, [width, height] = node.size
+        if (!element?.width) return [x, y - LiteGraph.NODE_TITLE_HEIGHT, x + width, y + height]
+        const edges = [element.left, element.top, element.right, element.bottom]
+        return edges.map((edge, i) => edge / scale - offset[i % 2])
     })
     const meet = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
-    return app.graph._nodes.flatMap((one, i) => app.graph._nodes.slice(i + 1).filter((_, k) => meet(boxes[i], boxes[i + 1 + k]))
-        .map((other) => `${one.title} and ${other.title}`))
+    const pairs = app.graph._nodes.flatMap((_, i) => app.graph._nodes.slice(0, i).map((_, k) => [i, k]))
+    return pairs.filter(([i, k]) => meet(boxes[i], boxes[k]))
+        .map((pair) => pair.map((i) => app.graph._nodes[i].title).join(' and '))
 })()"""
 SHOWING = """app.graph._nodes.filter((node) => node.imgs?.length || node.videoContainer
     || document.querySelector(`[data-node-id="${node.id}"] :is(img, video)`)).map((node) => node.type)"""

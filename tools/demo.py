@@ -3,8 +3,8 @@
     python tools/demo.py [--out out/demo] [--frames 0] [--case talking_head ...]
 
 Queues the pack's workflows over the host's HTTP API: a real talking head drives a bundled portrait, a bundled
-full-body clip drives two other characters. Writes one mp4 for each case, a contact sheet and a table of times. The
-host is COMFYUI_PATH when that is set, else the one that `python tools/host.py install` made.
+full-body clip drives two other characters. Writes one mp4 for each case, a contact sheet and a table of
+times. The host is COMFYUI_PATH when that is set, else the one that `python tools/host.py install` made.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ YOUR_FILES = "\n".join(
     )
 )
 ABOUT_MOTION = (
-    "Each node adds its part to the motion. Bypass *Encode Face Motion* or *Encode Hand Motion* (Ctrl+B) when you "
-    "do not need that part. *Save Motion* keeps the result as a file."
+    "Each node adds its part to the motion. Bypass *Encode Face Motion* or *Encode Hand Motion* (Ctrl+B) "
+    "when you do not need that part. *Save Motion* keeps the result as a file."
 )
 ABOUT_SAMPLING = "\n".join(
     (
