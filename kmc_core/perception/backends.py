@@ -46,7 +46,9 @@ class OnnxRunner:
 
     def __init__(self, path: Path):
         runtime = import_module("onnxruntime")
-        self.session = runtime.InferenceSession(str(path), providers=runtime.get_available_providers())
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        self.session = runtime.InferenceSession(str(path), options, runtime.get_available_providers())
         self.input_name = self.session.get_inputs()[0].name
 
     def __call__(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -19,11 +19,11 @@ from kmc_core.errors import KMCError
 from kmc_core.perception.nets import NetName, load_net
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights/perception"
-WANTED = {
+WANTED = {  # the outputs that extraction asks for
     "pose_landmarks": (0, 1, 3, 4),
     "face_landmarks": (0, 1),
     "hand_landmarks": (0, 1, 2),
-}  # as extraction
+}
 BATCHES = (1, 4, 8, 16)
 
 
@@ -58,12 +58,7 @@ def time_net(name: NetName, threads: int, runs: int) -> dict[str, float]:
             continue
         seconds = least(clock, runs, lambda net=net: net(torch.rand(1, *net.input_shape)))
         figures[f"{name}/{backend}/float32/1/{threads}"] = round(1e3 * seconds, 2)
-    print(
-        name,
-        threads,
-        "thread(s):",
-        " ".join(f"{key.split('/', 1)[1]}={value}" for key, value in figures.items()),
-    )
+    print(*(f"{key} {milliseconds}" for key, milliseconds in figures.items()), flush=True)
     return figures
 
 
