@@ -46,10 +46,11 @@ host: setup
 # make train CONFIG=configs/body.toml
 train: setup rendering
 	@test -n "$(CONFIG)" || { echo "Say which stage: make train CONFIG=configs/<stage>.toml"; exit 1; }
-	@$(PY) -m kmc_core.training.cli train $(CONFIG) $(ARGS)
+	@$(PY) -m kmc_core.training.cli train --config $(CONFIG) $(ARGS)
 
+# make evaluate ARGS="--weights runs/body/ema.safetensors"
 evaluate: setup rendering
-	@$(PY) -m kmc_core.training.cli evaluate $(CONFIG) $(ARGS)
+	@$(PY) -m kmc_core.training.cli evaluate $(ARGS)
 
 # Rendered people with exact ground truth, for training.
 truth: setup rendering
