@@ -1,7 +1,8 @@
 """Bring an animation up to the picture's resolution with the picture's own detail.
 
-The animator decides at its trained size what is where. The same prior, moved at full resolution, holds the texture that
-is too fine for it; that detail is added wherever the animator kept the moved pixels, and left out where it painted.
+The animator decides at its trained size what is where. The same prior, moved at full resolution, holds the
+texture that is too fine for it; that detail is added wherever the animator kept the moved pixels, and left
+out where it painted.
 """
 
 from collections.abc import Callable
@@ -32,14 +33,15 @@ def restore_detail(
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """Enlarge frames low [F, 3, h, w] in 0..1 to size (width, height) with detail of the subject's first view.
+    """Enlarge frames low [F, 3, h, w] in 0..1 to size (width, height) with detail of the subject's first
+    view.
 
     `motion` is the one that the frames were made from, in the pixels of that view. Returns [F, 3, H, W].
     """
     if len(low) != motion.frames:
         raise KMCError(
-            f"The animation has {len(low)} frames, its motion {motion.frames}. Connect the motion that the animation "
-            "was made from, cut to the same frames."
+            f"The animation has {len(low)} frames, its motion {motion.frames}. Connect the motion that the "
+            "animation was made from, cut to the same frames."
         )
     width, height = size
     picture, mask, source = canvas_view(subject.views[0], size)

@@ -25,7 +25,9 @@ DRAWN_AT: Final = 0.5  # maps are drawn at half the signal's resolution
 
 
 def canvas_size(params: AnimatorParams, picture: tuple[int, int]) -> tuple[int, int]:
-    """Width and height, multiples of the patch, of the trained area and the picture's shape (width, height)."""
+    """Width and height, multiples of the patch, of the trained area and the picture's shape (width,
+    height).
+    """
     width, height = picture
     scale = params.size / (width * height) ** 0.5
     return tuple(max(1, round(side * scale / params.patch)) * params.patch for side in (width, height))  # type: ignore
@@ -42,7 +44,8 @@ def animate_conditions(
     strengths: Mapping[str, float] = MappingProxyType({}),
     track: int = 0,
 ) -> tuple[AnimatorConditions, tuple[int, int]]:
-    """Conditions and canvas (width, height) for a part of a motion; the text is left empty, the host supplies it.
+    """Conditions and canvas (width, height) for a part of a motion; the text is left empty, the host
+    supplies it.
 
     size 0 takes that side from the subject's main picture; strengths 0..1 by the names of KEEP.
     """
@@ -146,7 +149,9 @@ def canvas_view(view: View, size: tuple[int, int]) -> tuple[Tensor, Tensor, Pose
 
 
 def hand_features(pose: Pose, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Features [F, 2, 67] of both hands (joints in the wrist's frame, place, size, confidence) and wrists y, x."""
+    """Features [F, 2, 67] of both hands (joints in the wrist's frame, place, size, confidence) and wrists
+    y, x.
+    """
     joints, confidence = pose.hands[..., :3], pose.hands[..., 3].mean(-1, keepdim=True)
     wrist = joints[..., :1, :]
     length = (joints[..., MIDDLE_KNUCKLE, :2] - wrist[..., 0, :2]).norm(dim=-1, keepdim=True).clamp(min=1.0)
@@ -157,7 +162,9 @@ def hand_features(pose: Pose, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def face_features(track: Track) -> Tensor:
-    """Features [F, 59] of the face: expression, two columns of its rotation, confidence; zeros where unseen."""
+    """Features [F, 59] of the face: expression, two columns of its rotation, confidence; zeros where
+    unseen.
+    """
     if track.face is None:
         return torch.zeros(track.frames, len(EXPRESSIONS) + 7)
     face = track.face

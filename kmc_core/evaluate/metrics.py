@@ -1,4 +1,6 @@
-"""Metrics of pictures and of joints found again on them. Pictures are [F, 3, H, W] in 0..1, joints [F, J, 4]."""
+"""Metrics of pictures and of joints found again on them. Pictures are [F, 3, H, W] in 0..1, joints [F, J,
+4].
+"""
 
 from typing import Final
 
@@ -8,7 +10,8 @@ from torch import Tensor
 
 from ..motion.skeleton import JOINT
 
-# Joints that detectors and truth define alike; feet, neck and pelvis are derived or missing in some extractors.
+# Joints that detectors and truth define alike; feet, neck and pelvis are derived or missing in some
+# extractors.
 PCK_JOINTS: Final = tuple(
     JOINT[name]
     for name in (
@@ -30,7 +33,9 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 
 def ssim(a: Tensor, b: Tensor) -> float:
-    """Structural similarity (Wang et al. 2004), 11x11 Gaussian window of sigma 1.5, mean over frames and channels."""
+    """Structural similarity (Wang et al. 2004), 11x11 Gaussian window of sigma 1.5, mean over frames and
+    channels.
+    """
     x = torch.arange(11, dtype=a.dtype) - 5
     g = torch.exp(-x.square() / (2 * 1.5**2))
     kernel = (torch.outer(g, g) / g.sum() ** 2).expand(3, 1, -1, -1)

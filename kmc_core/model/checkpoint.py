@@ -27,7 +27,9 @@ def save_animator(
 
 
 def animator_params(metadata: dict[str, str], origin: str) -> AnimatorParams:
-    """Sizes from a checkpoint's metadata; KMCError when it is not an animator of a version that this code reads."""
+    """Sizes from a checkpoint's metadata; KMCError when it is not an animator of a version that this code
+    reads.
+    """
     kind, version = metadata.get("kind"), metadata.get("version")
     if kind != KIND:
         raise KMCError(
@@ -45,7 +47,9 @@ def animator_params(metadata: dict[str, str], origin: str) -> AnimatorParams:
 
 
 def load_animator_file(path: Path) -> tuple[AnimatorParams, dict[str, Tensor]]:
-    """Read params and weights ("animator.*", "text.*") from a file; KMCError when missing, truncated or foreign."""
+    """Read params and weights ("animator.*", "text.*") from a file; KMCError when missing, truncated or
+    foreign.
+    """
     if not path.is_file():
         raise KMCError(
             f"Animator weights not found: {path.name}. Put the file into models/kmc or reinstall the pack."

@@ -1,4 +1,4 @@
-"""What the animator is told, as one frozen batch of tensors. Pictures are in -1..1, maps and masks in 0..1."""
+"""What the animator is told, as a frozen batch of tensors. Pictures are in -1..1, maps and masks in 0..1."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Final

@@ -1,4 +1,6 @@
-"""Sizes of the animator. A size is a value here, never a second class; they travel in the checkpoint's metadata."""
+"""Sizes of the animator. A size is a value here, never a second class; they travel in the checkpoint's
+metadata.
+"""
 
 from dataclasses import dataclass, field
 

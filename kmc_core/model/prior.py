@@ -1,7 +1,9 @@
-"""The appearance-flow prior: a cut-out puppet. Every limb of the reference is cut out once and moved by the similarity
-that takes its reference bone to its target bone; the cut-outs are stacked by depth over a filled background.
+"""The appearance-flow prior: a cut-out puppet. Every limb of the reference is cut out once and moved by the
+similarity that takes its reference bone to its target bone; the cut-outs are stacked by depth over a
+filled background.
 
-So that a small network need not memorise texture. All coordinates are pixels of one canvas (H, W); F target frames at once.
+So that a small network need not memorise texture. All coordinates are pixels of one canvas (H, W); F target
+frames at once.
 """
 
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ class Part(NamedTuple):
     a: str
     b: str
     radius: float  # half width over the torso's length: typical of adults, only decides who owns a pixel
-    nearer: float  # drawn this much nearer than its joints say (torso lengths): hands lie on the body, heads before necks
+    nearer: float  # torso lengths that it is drawn nearer than its joints say: hands lie on the body
 
 
 PARTS: Final = (
@@ -49,7 +51,8 @@ PARTS: Final = (
     ),
 )
 TORSO, HEAD = 0, 1
-# Landmarks that bend the face: all drawn lines and every seventh of the skin between them; the rest adds time, not shape.
+# Landmarks that bend the face: all drawn lines and every seventh of the skin between them; the rest adds
+# time, not shape.
 KNOTS: Final = sorted(
     {index for line in (*CLOSED_LINES, *OPEN_LINES) for index in line} | set(range(0, 468, 7))
 )
@@ -59,7 +62,9 @@ _TORSO_JOINTS = [JOINT[name] for name in ("r_shoulder", "l_shoulder", "r_hip", "
 
 @dataclass(frozen=True)
 class Pose:
-    """Joints in canvas pixels: body [F, 25, 4], hands [F, 2, 21, 4], face landmarks [F, 478, 3] and confidence [F]."""
+    """Joints in canvas pixels: body [F, 25, 4], hands [F, 2, 21, 4], face landmarks [F, 478, 3] and
+    confidence [F].
+    """
 
     body: Tensor
     hands: Tensor
@@ -76,7 +81,9 @@ class Moved(NamedTuple):
 
 
 class Bones(NamedTuple):
-    """End points [F, P, 2] of every part, their depth [F, P], whether they are known [F, P], torso length [F]."""
+    """End points [F, P, 2] of every part, their depth [F, P], whether they are known [F, P], torso length
+    [F].
+    """
 
     a: Tensor
     b: Tensor
@@ -86,7 +93,9 @@ class Bones(NamedTuple):
 
 
 def move_person(image: Tensor, mask: Tensor, source: Pose, target: Pose) -> Moved:
-    """Move the person of a picture image [3, H, W], mask [1, H, W] from its pose (one frame) to F target poses."""
+    """Move the person of a picture image [3, H, W], mask [1, H, W] from its pose (one frame) to F target
+    poses.
+    """
     background = fill_background(image, mask)
     here, there = bones(source), bones(target)
     layers = cut_out(image, mask, here)  # P 4 H W
@@ -108,7 +117,9 @@ def move_person(image: Tensor, mask: Tensor, source: Pose, target: Pose) -> Move
 
 
 def bones(pose: Pose) -> Bones:
-    """Where every part's bone lies. Unknown hips are taken below the shoulders, unknown toes and fingers along the limb."""
+    """Where every part's bone lies. Unknown hips are taken below the shoulders, unknown toes and fingers
+    along the limb.
+    """
     body = pose.body
     xy, z, seen = body[..., :2], body[..., 2], body[..., 3] >= SEEN
     points = {name: (xy[:, k], z[:, k], seen[:, k]) for name, k in JOINT.items()}
@@ -159,7 +170,7 @@ def _toes(points: dict[str, tuple], side: str, scale: Tensor) -> tuple:
 
 
 def cut_out(image: Tensor, mask: Tensor, bones: Bones) -> Tensor:
-    """Premultiplied colour and coverage [P, 4, H, W] of every part of the picture (bones of its one frame)."""
+    """Premultiplied colour and coverage [P, 4, H, W] of every part of the picture (its one frame)."""
     height, width = mask.shape[-2:]
     pixels = _pixels(height, width, image.device)
     a, b = bones.a[0], bones.b[0]
@@ -175,8 +186,9 @@ def cut_out(image: Tensor, mask: Tensor, bones: Bones) -> Tensor:
 
 
 def part_transforms(source: Pose, here: Bones, target: Pose, there: Bones) -> tuple[Tensor, Tensor]:
-    """Affine maps [F, P, 2, 3] from target to source pixels, one a part; and how much less [F, P] a part is stretched
-    beyond the ends of its bone: the round end of a lengthened limb keeps its shape."""
+    """Affine maps [F, P, 2, 3] from target to source pixels, one a part; and how much less [F, P] a part is
+    stretched beyond the ends of its bone: the round end of a lengthened limb keeps its shape.
+    """
     across = _size_ratio(here, there)
     direction = F.normalize(there.b - there.a, dim=-1)
     direction_source = F.normalize(here.b - here.a, dim=-1).expand_as(direction)
@@ -216,7 +228,9 @@ def _weighted(landmarks: Tensor) -> Tensor:
 
 
 def _fit_similarity(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Least-squares similarity [F, 2, 3] from target to source points (x, y, _, confidence), and where it is determined."""
+    """Least-squares similarity [F, 2, 3] from target to source points (x, y, _, confidence), and where it
+    is determined.
+    """
     weight = ((source[..., 3] >= SEEN) & (target[..., 3] >= SEEN)).to(source)[..., None]
     total = weight.sum(1).clamp(min=1e-6)
     p, q = target[..., :2], source[..., :2].expand_as(target[..., :2])
@@ -293,8 +307,8 @@ def _stack(moved: Tensor, order: Tensor, background: Tensor) -> tuple[Tensor, Te
 def fill_background(image: Tensor, mask: Tensor) -> Tensor:
     """The picture [3, H, W] with the person (mask [1, H, W], grown a little) filled from its surroundings.
 
-    Pull-push: known pixels are averaged into ever smaller pictures; on the way back the coarser one fills what the finer
-    one does not know.
+    Pull-push: known pixels are averaged into ever smaller pictures; on the way back the coarser one fills
+    what the finer one does not know.
     """
     grown = F.max_pool2d(mask[None], 5, 1, 2) > 0.1
     known = (~grown).to(image)

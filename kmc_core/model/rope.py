@@ -1,14 +1,17 @@
-"""Rotary position embedding over time, y and x with continuous coordinates (RoFormer, 2104.09864, split by axis)."""
+"""Rotary position embedding over time, y and x with continuous coordinates (RoFormer, 2104.09864, split by
+axis).
+"""
 
 import torch
 from torch import Tensor
 
 
 def rotations(positions: Tensor, axes: tuple[int, ...], theta: float = 100.0) -> Tensor:
-    """Angles' cosine and sine for positions [..., 3] -> [2, ..., 1, D/2], with a broadcast axis for the heads.
+    """Angles' cosine and sine for positions [..., 3] -> [2, ..., 1, D/2], with a broadcast axis for the
+    heads.
 
-    theta is small: the grids are tens of patches wide, and language-sized wavelengths would leave half of the
-    dimensions still.
+    theta is small: the grids are tens of patches wide, and language-sized wavelengths would leave half of
+    the dimensions still.
     """
     angles = []
     for axis, dim in enumerate(axes):

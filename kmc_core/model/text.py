@@ -29,7 +29,7 @@ class TextEncoder(nn.Module):
         self.norm = operations.LayerNorm(params.dim, **place)
 
     def tokenize(self, text: str) -> Tensor:
-        """Word ids [length], padded with PAD. A word keeps its id on every machine (CRC-32 of its letters)."""
+        """Word ids [length], padded with PAD. A word keeps its id everywhere (CRC-32 of its letters)."""
         words = re.findall(r"\w+", text.lower())[: self.params.length]
         ids = [1 + zlib.crc32(word.encode()) % (self.params.vocabulary - 1) for word in words]
         return torch.tensor(ids + [PAD] * (self.params.length - len(ids)))

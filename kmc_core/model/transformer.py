@@ -1,10 +1,10 @@
 """The animator: a diffusion transformer on video that predicts the clean signal (JiT, 2511.13720).
 
-Target tokens attend to their own frame, to neighbouring frames and to clean reference tokens of every view of the
-subject; references never see the target, so their keys and values are the same in every step. Body maps are added
-to the tokens, hands are tokens at the wrist, face and text are read by cross-attention. The output is a gated mix of
-moved reference pixels, background and the network's own paint, placed at pixel precision by a small
-convolutional head.
+Target tokens attend to their own frame, to neighbouring frames and to clean reference tokens of every view
+of the subject; references never see the target, so their keys and values are the same in every step. Body
+maps are added to the tokens, hands are tokens at the wrist, face and text are read by cross-attention. The
+output is a gated mix of moved reference pixels, background and the network's own paint, placed at pixel
+precision by a small convolutional head.
 """
 
 from collections.abc import Callable
@@ -142,13 +142,17 @@ class Animator(nn.Module):
         return torch.cat((x, hands), 2), positions
 
     def visible_prior(self, c: AnimatorConditions) -> Tensor:
-        """Moved pixels with coverage [B, C+1, F, H, W]; without body or identity only the background is left."""
+        """Moved pixels with coverage [B, C+1, F, H, W]; without body or identity only the background is
+        left.
+        """
         keep = (c.keep[:, 0] * c.keep[:, 3])[:, None, None, None, None]
         empty = F.pad(c.background, (0, 0, 0, 0, 0, 0, 0, 1))
         return c.moved * keep + empty * (1 - keep)
 
     def context(self, c: AnimatorConditions, frames: int, dtype: torch.dtype) -> Tensor:
-        """Tokens [B, F, M, dim] that every frame reads by cross-attention: its face, the identity, the text."""
+        """Tokens [B, F, M, dim] that every frame reads by cross-attention: its face, the identity, the
+        text.
+        """
         face = rearrange(self.embed_face(c.face), "b f (m d) -> b f m d", m=self.params.face_tokens)
         seen = (c.keep[:, 2, None] * (c.face[..., -1] > 0))[..., None]
         identity = _keep(self.embed_identity(c.identity)[:, None], c.keep[:, 3], self.null["identity"])
@@ -170,7 +174,9 @@ class Animator(nn.Module):
 
 
 class Block(nn.Module):
-    """Self-attention over frames and references, cross-attention to the context, MLP; modulated by the noise level."""
+    """Self-attention over frames and references, cross-attention to the context, MLP; modulated by the
+    noise level.
+    """
 
     def __init__(
         self, p: AnimatorParams, operations: Any, attention: Attention, place: dict[str, Any]
@@ -192,7 +198,9 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, modulation: Tensor, context: Tensor, turned: list[Tensor], reference: KeyValue
     ) -> Tensor:
-        """x [B, F, L, dim]; `turned` are the rotations of every key seen from -radius .. radius frames away."""
+        """x [B, F, L, dim]; `turned` are the rotations of every key seen from -radius .. radius frames
+        away.
+        """
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(modulation, 2)
         q, k, v = self.project(self.norm1(x) * (1 + scale1) + shift1)
         radius = len(turned) // 2
@@ -233,7 +241,9 @@ class Block(nn.Module):
 
 
 class PixelHead(nn.Module):
-    """Tokens -> pixels: gates between moved pixels, background and own paint, and a small flow for the moved ones."""
+    """Tokens -> pixels: gates between moved pixels, background and own paint, and a small flow for the
+    moved ones.
+    """
 
     def __init__(self, p: AnimatorParams, operations: Any, place: dict[str, Any]) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Names and topology of the joints that a Motion holds.
 
-Body: OpenPose-18, then the pelvis, then the six feet points in the order of OpenPose BODY_25.
-Left and right are the person's own. Hands: 21 points from the wrist, four a finger from thumb to little finger.
+Body: OpenPose-18, then the pelvis, then the six feet points in the order of OpenPose BODY_25. Left and
+right are the person's own. Hands: 21 points from the wrist, four a finger from thumb to little finger.
 """
 
 from typing import Final
@@ -33,15 +33,17 @@ HAND_BONES: Final = tuple((0 if k % 4 == 1 else k - 1, k) for k in range(1, 21))
 
 FACE_LANDMARKS: Final = 478  # MediaPipe face mesh with irises
 
-# The 52 ARKit expression coefficients, in the order that MediaPipe's blendshape net gives them ("_neutral" is first).
+# The 52 ARKit expression coefficients, in the order that MediaPipe's blendshape net gives them ("_neutral" is
+# first).
 EXPRESSIONS: Final = (
     "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
     "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft",
-    "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft",
-    "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft",
-    "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft",
-    "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft",
-    "mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower",
-    "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight",
-    "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight",
+    "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight",
+    "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
+    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight",
+    "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft",
+    "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower",
+    "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight",
+    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft",
+    "noseSneerRight",
 )  # fmt: skip

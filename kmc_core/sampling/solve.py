@@ -1,6 +1,7 @@
 """Euler solver of the rectified flow for a network that predicts the clean signal."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -23,15 +24,16 @@ def sample(
     guidance: float = 1.0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
-    """Clean clip [B, C, F, H, W] from noise. guidance 1 evaluates the network once a step, else once more without
-    any condition (classifier-free guidance, 2207.12598)."""
+    """Clean clip [B, C, F, H, W] from noise. guidance 1 evaluates the network once a step, else once more
+    without any condition (classifier-free guidance, 2207.12598).
+    """
     batch, channels, frames, height, width = conditions.moved[:, :-1].shape
     z = torch.randn((batch, channels, frames, height, width), generator=rng).to(conditions.moved)
     references = animator.encode_references(conditions)
     null = conditions.drop(*KEEP)
     null_references = animator.encode_references(null) if guidance != 1 else references
     sigmas = linear_sigmas(steps).to(z)
-    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         level = sigma.expand(batch)
         x0_hat = animator.denoise(z, level, conditions, references)
         if guidance != 1:

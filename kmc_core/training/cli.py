@@ -45,7 +45,8 @@ def run_training(arguments: argparse.Namespace) -> None:
     model = build_model(params, config)
     judges = load_judges(WEIGHTS / "perception") if config.feature_weight else None
     print(
-        f"{config.name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {len(clips)} clips",
+        f"{config.name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, "
+        f"{len(clips)} clips",
         flush=True,
     )
     train(

@@ -33,7 +33,9 @@ FEWEST_FACE_PIXELS: Final = 24.0  # a smaller face gives the identity net nothin
 
 
 def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perception, seed: int) -> None:
-    """Turn one truth shard into conditions; a prepared file that exists is kept. Written whole or not at all."""
+    """Turn one truth shard into conditions; a prepared file that exists is kept. Written whole or not at
+    all.
+    """
     if target.is_file():
         return
     shard = read_shard(source)
@@ -138,7 +140,9 @@ def _from_bytes(name: str, value: Tensor) -> Tensor:
 
 
 def _colours(name: str, value: Tensor) -> Tensor | None:
-    """The signed part of a picture condition, a view into it; the axes count from the end to hold with and without B."""
+    """The signed part of a picture condition, a view into it; the axes count from the end to hold with and
+    without B.
+    """
     if name in ("moved", "background"):
         return value[..., :3, :, :, :]
     return value[..., :3, :, :] if name == "references" else None
@@ -163,7 +167,9 @@ class Clips:
         return len(self.tensors["x0"])
 
     def draw(self, rng: torch.Generator, *, batch: int, frames: int, views: int) -> Batch:
-        """A random batch: `frames` consecutive frames of every clip, the first view and up to views - 1 others."""
+        """A random batch: `frames` consecutive frames of every clip, the first view and up to views - 1
+        others.
+        """
         clips = torch.randint(len(self), (batch,), generator=rng)
         total = self.tensors["x0"].shape[2]
         first = int(torch.randint(total - frames + 1, (1,), generator=rng))

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..perception.nets import load_net
 
-# The person detector sees limbs on the whole picture; the face detector's early maps are sharp on small faces.
+# The person detector sees limbs on the whole picture; the face detector's early maps are sharp on small
+# faces.
 JUDGES: Final = (
     ("pose_detector", ("stride2", "stride4", "stride8", "stride16")),
     ("face_detector", ("stride2", "stride4")),

@@ -72,7 +72,8 @@ def train_step(state: TrainState, config: TrainConfig, draw: Draw, objective: Ob
         loss, logs = objective(state.model, batch, state.rng)
     if not math.isfinite(logs["loss"]):
         raise KMCError(
-            f"The loss became {logs['loss']} at step {state.step}. Lower `rate` and start from the last checkpoint."
+            f"The loss became {logs['loss']} at step {state.step}. "
+            "Lower `rate` and start from the last checkpoint."
         )
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ..model.conditions import AnimatorConditions
 from ..motion.draw import LIMB_CHANNELS
 
-# Noise levels are drawn as sigmoid(N(0.8, 0.8)): most of the work is at high noise, where the conditions decide.
+# Noise levels are drawn as sigmoid(N(0.8, 0.8)): most of the work is at high noise, where the conditions
+# decide.
 SIGMA_MEAN, SIGMA_SPREAD = 0.8, 0.8
 SMALLEST_SIGMA = 0.3  # velocity weighting 1 / sigma stops growing here
 DETAIL = tuple(
@@ -40,8 +41,10 @@ def flow_matching_loss(
     feature_weight: float = 0.0,
     feature_clips: int = 4,
 ) -> tuple[Tensor, dict[str, float]]:
-    """Clean-signal prediction with velocity weighting (JiT, 2511.13720): L1 on pixels and on their gradients, more
-    where limbs, hands and face are; and the distance in a detector's features, because L1 alone prefers a blur."""
+    """Clean-signal prediction with velocity weighting (JiT, 2511.13720): L1 on pixels and on their
+    gradients, more where limbs, hands and face are; and the distance in a detector's features, because
+    L1 alone prefers a blur.
+    """
     x0 = batch.x0
     size = len(x0)
     sigma = torch.sigmoid(torch.randn(size, generator=rng) * SIGMA_SPREAD + SIGMA_MEAN).to(x0)
@@ -82,7 +85,9 @@ def slope(x: Tensor, axis: int) -> Tensor:
 
 
 def feature_distance(features: Features, x0_hat: Tensor, x0: Tensor) -> Tensor:
-    """Mean relative L1 between a detector's features of prediction and truth, clips [B, 3, F, H, W] in -1..1."""
+    """Mean relative L1 between a detector's features of prediction and truth, clips [B, 3, F, H, W] in
+    -1..1.
+    """
     hat, true = (rearrange(x, "b c f h w -> (b f) c h w") / 2 + 0.5 for x in (x0_hat, x0))
     with torch.no_grad():
         wanted = features(true)

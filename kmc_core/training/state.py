@@ -1,4 +1,6 @@
-"""Everything a run needs to go on exactly: weights, their moving average, the optimizer and the random state."""
+"""Everything a run needs to go on exactly: weights, their moving average, the optimizer and the random
+state.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

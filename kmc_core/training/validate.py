@@ -1,6 +1,8 @@
-"""The animator on held-out truth, beside two floors (copy the reference; the prior alone) and a ceiling (the truth).
+"""The animator on held-out truth, beside two floors (copy the reference; the prior alone) and a ceiling
+(the truth).
 
-Held-out people do held-out motions; the motion is given on the character's own bones, so every frame has exact truth.
+Held-out people do held-out motions; the motion is given on the character's own bones, so every frame has
+exact truth.
 """
 
 from collections.abc import Iterator
@@ -49,7 +51,9 @@ class Figures:
 def evaluate(
     weights: Path, data: Path, nets: Perception, *, steps: int, clips: int, sheet: Path | None = None
 ) -> list[Figures]:
-    """Figures of every method on the first `clips` clips of the shards in `data`; optionally a picture sheet."""
+    """Figures of every method on the first `clips` clips of the shards in `data`; optionally a picture
+    sheet.
+    """
     params, state = load_animator_file(weights)
     animator, text = build(params, state)
     scores: dict[str, list[Score]] = {method: [] for method in METHODS}
