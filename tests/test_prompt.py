@@ -87,15 +87,16 @@ def motion_of(body: torch.Tensor | None = None, face: FaceMotion | None = None) 
 
 def test_a_still_person_stands_and_the_frame_is_full_body() -> None:
     told = describe_motion(motion_of(still_body()))
-    assert (told.action, told.shot, told.camera) == ("standing still", "full body", "static camera")
+    assert (told.action, told.shot, told.camera) == ("standing still", "full body", "fixed camera")
 
 
-def test_unseen_legs_make_a_half_body_and_unseen_hips_a_portrait() -> None:
+def test_unseen_legs_make_a_half_body_and_an_unseen_trunk_a_close_up() -> None:
     body = still_body()
     body[:, [JOINT["l_ankle"], JOINT["r_ankle"]], 3] = 0
     assert describe_motion(motion_of(body)).shot == "half body"
-    body[:, [JOINT["l_hip"], JOINT["r_hip"], JOINT["pelvis"]], 3] = 0
-    assert describe_motion(motion_of(body)).shot == "portrait"
+    hidden = ("l_hip", "r_hip", "pelvis", "l_elbow", "r_elbow")
+    body[:, [JOINT[name] for name in hidden], 3] = 0
+    assert describe_motion(motion_of(body)).shot == "close-up"
 
 
 @pytest.mark.parametrize(("joint", "side"), [("l_wrist", "left"), ("r_wrist", "right")])
@@ -132,7 +133,7 @@ def test_face_words_come_from_jaw_smile_and_head() -> None:
 
 def test_the_motion_names_action_and_shot_where_the_wish_does_not() -> None:
     prompts = enhance("a woman in red", "kmc", motion=motion_of(still_body()))
-    assert prompts.positive.endswith("standing still, static camera, full body")
+    assert prompts.positive.endswith("standing still, fixed camera, full body")
 
 
 def test_wishes_are_sorted_by_phrase() -> None:

@@ -34,7 +34,7 @@ def describe_motion(motion: Motion) -> MotionWords:
         return MotionWords()
     track = motion.tracks[0]
     phrases = [*_body_phrases(track, motion.fps), *(_face_phrases(track.face) if track.face else [])]
-    return MotionWords(action=" and ".join(phrases), camera="static camera", shot=_shot(track))
+    return MotionWords(action=" and ".join(phrases), camera="fixed camera", shot=_shot(track))
 
 
 def _shot(track: Track) -> str:
@@ -47,7 +47,7 @@ def _shot(track: Track) -> str:
 
     if visible("l_ankle", "r_ankle"):
         return "full body"
-    return "half body" if visible("l_hip", "r_hip") else "portrait"
+    return "half body" if visible("l_hip", "r_hip", "l_elbow", "r_elbow") else "close-up"
 
 
 def _body_phrases(track: Track, fps: float) -> list[str]:

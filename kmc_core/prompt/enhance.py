@@ -55,7 +55,7 @@ def enhance(
     parsed = _with_subject(parse(wish), subject.description if subject is not None else "")
     negative = ", ".join((*parsed.avoid, NEGATIVE[engine]))
     action = parsed.text("action", words.action)
-    camera = parsed.text("camera", words.camera or "static camera")
+    camera = parsed.text("camera", words.camera or "fixed camera")
     return Prompts(_positive(parsed, words, engine), negative, action or "moving naturally", camera)
 
 

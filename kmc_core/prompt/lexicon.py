@@ -40,7 +40,7 @@ WORDS: Final[dict[Slot, frozenset[str]]] = {
         "stretch shrug cry frown blink look rais lift cheer wink yawn exercis play gestur explain breath act "
         "facepalm salut greet"
     ),
-    "camera": _stems("camera pan zoom tilt dolly orbit tracking handheld static crane"),
+    "camera": _stems("camera pan zoom tilt dolly orbit tracking handheld static fixed crane"),
     "shot": _stems("close-up closeup full-body half-body portrait wide-shot headshot medium-shot bust"),
     "style": _stems(
         "realistic photorealistic cartoon anime watercolor watercolour painting sketch 3d cinematic photo "
