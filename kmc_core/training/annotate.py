@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import KMCError
 from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
 from ..motion.types import FaceMotion, Motion, Track
+from ..perception.head_pose import head_rotation
 from .people import Body
 from .render import Camera
 
@@ -64,6 +65,7 @@ class Annotator:
         self.used = np.nonzero(weights.any(0))[0]
         self.weights: NDArray[np.float32] = weights[:, self.used]
         self.head = body.bone("head")
+        self.upright = _upright(body)
         self.wrists = [body.bone(f"wrist.{s}") for s in "LR"]
         self.fingers = np.array([[body.bone(f"finger{f}-{j}.{s}") for f, j in _FINGER_BONES] for s in "LR"])
         self.tips = [[_tip(body, finger, side) for finger in range(1, 6)] for side in "LR"]
@@ -118,8 +120,14 @@ class Annotator:
         """[3, 3] head axes (right in the picture, down, away when facing the camera) in camera axes."""
         posed = out["bone_poses"][frame, self.head, :3, :3].numpy().astype(np.float64)
         rest = out["rest_bone_poses"][frame, self.head, :3, :3].numpy().astype(np.float64)
-        upright = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # columns x, -z, y of the rest head
-        return camera.axes @ (posed @ rest.T) @ upright
+        return camera.axes @ (posed @ rest.T) @ self.upright
+
+
+def _upright(body: Body) -> Array:
+    """[3, 3] columns: the rest head's axes as face landmarks show them (its bone looks a few degrees higher)."""
+    facing = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # columns x, -z, y
+    landmarks = torch.from_numpy(body.rest[face_vertices()] @ facing)[None].float()
+    return facing @ head_rotation(landmarks)[0].double().numpy()
 
 
 def _tip(body: Body, finger: int, side: str) -> NDArray[np.intp]:

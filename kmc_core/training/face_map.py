@@ -22,7 +22,10 @@ from .people import Body, random_person, shape_person
 from .render import Camera, Light, Renderer
 
 Array = NDArray[np.float64]
-PEOPLE: Final = 10
+PEOPLE: Final = 8
+DEPTH_WEIGHT: Final = (
+    0.25  # the net's depth is rougher than its place in the picture, but it tells cheek from ear
+)
 EXPRESSIONS: Final = (
     {}, {"jawOpen": 0.6}, {"eyeBlinkLeft": 0.8, "eyeBlinkRight": 0.8}, {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8},
     {"browInnerUp": 0.8, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8}, {"mouthPucker": 0.7},
@@ -36,8 +39,11 @@ def find_vertices(net: Net, body: Body, seed: int) -> tuple[NDArray[np.intp], fl
     renderer = Renderer(body.rest, body.paint, body.triangles)
     rng = np.random.default_rng(seed)
     cost = np.zeros((FACE_LANDMARKS, len(body.rest)))
+    mean = np.zeros((FACE_LANDMARKS, 3))
     for index in range(PEOPLE):
-        cost += _person_cost(net, body, renderer, rng, index)
+        distances, landmarks = _person_cost(net, body, renderer, rng, index)
+        cost, mean = cost + distances, mean + landmarks
+    cost = (cost + cost[_mirror(mean)][:, _mirror(body.rest)]) / 2
     iris = np.arange(FACE_LANDMARKS) >= FIRST_IRIS
     cost[np.ix_(iris, body.kind != shading.EYE)] = np.inf
     cost[np.ix_(~iris, body.kind != shading.SKIN)] = np.inf
@@ -46,7 +52,18 @@ def find_vertices(net: Net, body: Body, seed: int) -> tuple[NDArray[np.intp], fl
     return best, float(np.sqrt(cost[np.arange(FACE_LANDMARKS), best] / count).mean())
 
 
-def _person_cost(net: Net, body: Body, renderer: Renderer, rng: np.random.Generator, index: int) -> Array:
+def _mirror(points: NDArray[Any]) -> NDArray[np.intp]:
+    """The index of every point's mirror image in a symmetric set [N, 3] (x across)."""
+    from scipy.spatial import cKDTree
+
+    middle = (points[:, 0].max() + points[:, 0].min()) / 2
+    return cKDTree(points).query((points - [middle, 0, 0]) * [-1, 1, 1] + [middle, 0, 0])[1]
+
+
+def _person_cost(
+    net: Net, body: Body, renderer: Renderer, rng: np.random.Generator, index: int
+) -> tuple[Array, Array]:
+    """Costs [478, V] and landmarks [478, 3] of a person, summed over the expressions."""
     person = shape_person(random_person(f"face {index}", rng), body, rng)
     bald = dict(person.look) | {"style": (1.0, 1.0, 0.79, 0.0), "beard": (0.0, 0.0, 0.0)}
     person = replace(person, look=bald, shape={k: 0.6 * v for k, v in person.shape.items()})
@@ -54,14 +71,15 @@ def _person_cost(net: Net, body: Body, renderer: Renderer, rng: np.random.Genera
     values = np.array([[e.get(k, 0.0) for k in actions] for e in EXPRESSIONS])
     still = np.tile(np.eye(3), (len(values), len(body.bones), 1, 1))
     meshes = body.pose(person, still, values, actions)["vertices"].numpy()
-    return np.sum([_picture_cost(net, renderer, mesh, person.look) for mesh in meshes], axis=0)
+    pictures = [_picture_cost(net, renderer, mesh, person.look) for mesh in meshes]
+    return np.sum([cost for cost, _ in pictures], axis=0), np.sum([points for _, points in pictures], axis=0)
 
 
-def _picture_cost(net: Net, renderer: Renderer, mesh: NDArray[np.float32], look: Any) -> Array:
-    """[478, V] squared distances over the face's size; hidden vertices are far."""
+def _picture_cost(net: Net, renderer: Renderer, mesh: NDArray[np.float32], look: Any) -> tuple[Array, Array]:
+    """[478, V] squared distances over the face's size (hidden vertices are far), and the landmarks [478, 3]."""
     head = mesh[np.linalg.norm(renderer.rest - [0, -0.13, 0.7], axis=1) < 0.11]
     centre, side = (head.max(0) + head.min(0)) / 2, 0.27
-    landmarks, camera, depth = np.zeros((0, 3)), None, None
+    landmarks, camera, depth, eye = np.zeros((0, 3)), None, None, centre
     for _ in range(3):  # the first crop is a guess, the next ones follow the landmarks
         eye = np.array([centre[0], centre[1] - 2.2, centre[2]])
         camera = Camera(
@@ -83,7 +101,11 @@ def _picture_cost(net: Net, renderer: Renderer, mesh: NDArray[np.float32], look:
     hidden = seen[:, 2] > depth[row, column] + 0.006
     size = np.ptp(landmarks[:, :2], axis=0).max()
     distance = ((landmarks[:, None, :2] - seen[None, :, :2]) ** 2).sum(-1) / size**2
-    return np.minimum(distance, 0.05) + 0.002 * hidden[None]
+    away = (seen[:, 2] - np.linalg.norm(centre - eye)) * camera.focal / np.linalg.norm(centre - eye)
+    nearest = np.where(hidden | (renderer.kind != shading.SKIN), np.inf, distance).argmin(1)
+    origin = np.median(landmarks[:, 2] - away[nearest])
+    distance += DEPTH_WEIGHT * ((landmarks[:, 2, None] - origin - away) / size) ** 2
+    return np.minimum(distance, 0.05) + 0.002 * hidden[None], landmarks
 
 
 def main() -> None:

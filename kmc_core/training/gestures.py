@@ -286,7 +286,7 @@ def _palm_roll(rest: Rest, side: str, fore: Array, turn: Array, facing: Array | 
     palm = np.cross(index - wrist, little - wrist) * _sign(side)
     now = turn @ (palm / np.linalg.norm(palm))
     now = now - fore * (now * fore).sum(-1, keepdims=True)
-    want = facing - fore * (fore @ facing)[:, None]
+    want = facing - fore * (fore * facing).sum(-1, keepdims=True)
     angle = np.arctan2((fore * np.cross(now, want)).sum(-1), (now * want).sum(-1))
     return np.clip(angle, -1.6, 1.6)
 

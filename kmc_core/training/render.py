@@ -92,7 +92,7 @@ class Renderer:
 
         self.gl: Any = moderngl.create_context(standalone=True, backend="egl")
         self.gl.enable(moderngl.DEPTH_TEST)
-        self.rest, self.triangles = rest, triangles
+        self.rest, self.kind, self.triangles = rest, paint[:, 0], triangles
         self.normals = vertex_normals_operator(triangles, len(rest))
         self.scalp, shell = _scalp(rest, paint, triangles)
         self.program: Any = self.gl.program(vertex_shader=shading.VERTEX, fragment_shader=shading.FRAGMENT)

@@ -114,7 +114,7 @@ def _attempt(studio: Studio, split: Split, name: str, rng: np.random.Generator, 
     target = _motion(studio, split, shot, rest, rng)
     pose = _join([target, *(_view(rest, view, shot, rng) for view in range(VIEWS))])
     out = posed(studio, person, pose)
-    offsets = pose.shift + _grounding(out["vertices"][:, studio.body.skin].numpy())
+    offsets = pose.shift + grounding(studio, out)
     meshes = out["vertices"].numpy() + offsets[:, None].astype(np.float32)
     cameras = _cameras(studio, out, meshes, shot, (size, size), rng)
     light, backdrop = random_light(rng), random_backdrop((size, size), rng)
@@ -157,11 +157,11 @@ def _motion(
     if rng.random() < MOCAP_SHARE[shot]:
         return _captured(studio, split, t, rest, face, rng)
     return gesture(
-        _choose_gesture(split, shot, rng), t, rest, face, rng, _yaw(shot, rng), head_play=shot == "face"
+        choose_gesture(split, shot, rng), t, rest, face, rng, _yaw(shot, rng), head_play=shot == "face"
     )
 
 
-def _choose_gesture(split: Split, shot: Shot, rng: np.random.Generator) -> str:
+def choose_gesture(split: Split, shot: Shot, rng: np.random.Generator) -> str:
     if split == "val" and rng.random() < 0.5 and shot != "face":
         return str(rng.choice(HELD_OUT))
     names = [g for g in GESTURES if g not in HELD_OUT and not (shot == "face" and g in WHOLE_BODY)]
@@ -259,10 +259,10 @@ def _join(poses: list[Pose]) -> Pose:
     return Pose(world, face, np.concatenate([p.shift for p in poses]), poses[0].motion, poses[0].words)
 
 
-def _grounding(vertices: NDArray[np.float32]) -> Array:
-    """[F, 3] lift that puts the lowest point of every frame on the floor, z = 0."""
-    lift = np.zeros((len(vertices), 3))
-    lift[:, 2] = -vertices[..., 2].min(1)
+def grounding(studio: Studio, out: dict[str, torch.Tensor]) -> Array:
+    """[F, 3] lift that puts the lowest skin of every frame on the floor, z = 0."""
+    lift = np.zeros((len(out["vertices"]), 3))
+    lift[:, 2] = -out["vertices"][:, studio.body.skin, 2].amin(1).numpy()
     return lift
 
 
