@@ -1,7 +1,8 @@
 """Peak memory of extraction for a short and a long clip: the difference must be the results alone.
 
-`python tools/measure_rss.py CLIP [--frames 150 1500] [--size 1280 720]` loops and scales CLIP to each
-length, encodes body, face and hands in a process of its own, and prints one JSON list. Linux only (reads /proc).
+`python tools/measure_rss.py CLIP [--frames 150 1500] [--size 1280 720]` loops and scales CLIP to
+each length, encodes body, face and hands in a process of its own, and prints one JSON list.
+Linux only (reads /proc).
 """
 
 import argparse
@@ -9,8 +10,10 @@ import json
 import subprocess
 import sys
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 
+RATE = 30
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -20,13 +23,13 @@ def looped(source: Path, target: Path, frames: int, size: tuple[int, int]) -> No
 
     written = 0
     with av.open(str(target), "w") as output:
-        stream = output.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "20"})
+        stream = output.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "crf": "20"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         while written < frames:
             with av.open(str(source)) as container:
                 for frame in container.decode(video=0):
                     picture = frame.reformat(*size, format="yuv420p")
-                    picture.pts = None
+                    picture.pts, picture.time_base = written, Fraction(1, RATE)
                     output.mux(stream.encode(picture))
                     written += 1
                     if written == frames:

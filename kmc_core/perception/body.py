@@ -24,7 +24,10 @@ NEXT = [33, 34]
 MARGIN = 1.25  # region around that circle
 REFINE = 3  # heat-map cells on each side of a point that refine it
 MIN_HEAT = 0.5
-UNSEEN = 0.5  # joints below this probability are guesses, such as wrists out of the picture put at the chin
+UNSEEN = 0.5  # joints below this probability are guesses
+ARM_UNSEEN = 0.3  # arms cross bodies and are often right below it, when the joint above is seen; hands out of
+ALONE = 0.6  # the picture are guessed at the chin, with up to this and no elbow
+ARMS = (("l_elbow", "l_shoulder"), ("r_elbow", "r_shoulder"), ("l_wrist", "l_elbow"), ("r_wrist", "r_elbow"))
 GATE = 1.0  # the same person is within this share of the last region's side
 FORGET = 1.0  # seconds after which a lost person may be replaced by another
 
@@ -156,6 +159,16 @@ def _joints(look: Look, width: int, height: int) -> tuple[Tensor, Tensor]:
         world[:, JOINT[name]] = look.extra[:, list(sources)].mean(1)
     body[..., 2] -= body[:, JOINT["pelvis"], None, 2]
     world -= world[:, JOINT["pelvis"], None].clone()
-    x, y, sure = body[..., 0], body[..., 1], body[..., 3]
-    seen = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (sure >= UNSEEN) & (look.score > 0)[:, None]
+    seen = _seen(body, width, height) & (look.score > 0)[:, None]
     return torch.where(seen[..., None], body, 0), torch.where(seen[..., None], world, 0)
+
+
+def _seen(body: Tensor, width: int, height: int) -> Tensor:
+    """Which joints [n, 25] of a body [n, 25, 4] lie in the picture and are more than a guess."""
+    x, y, sure = body[..., 0], body[..., 1], body[..., 3]
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    seen = inside & (sure >= UNSEEN)
+    for joint, above in ((JOINT[joint], JOINT[above]) for joint, above in ARMS):
+        needed = torch.where(seen[:, above], ARM_UNSEEN, ALONE)
+        seen[:, joint] = inside[:, joint] & (sure[:, joint] >= needed)
+    return seen

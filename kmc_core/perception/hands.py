@@ -121,19 +121,24 @@ class _HandWatcher:
         return torch.stack([self._own(place, palms) for place, palms in zip(index, found, strict=True)])
 
     def _search_at_wrist(self, index: Tensor, arm: Tensor, forearm: Tensor) -> Tensor:
-        """Rois [m, 4] of the hand at the end of the arm [m, 3, 4]: a palm near its wrist, else the arm's
-        direction."""
+        """Rois [m, 4] of the hand at the end of the arm [m, 3, 4]; nan without a wrist.
+
+        A palm near the wrist or the arm's own direction, whichever shows the hand better.
+        """
         windows, guesses = _arm_rois(arm, forearm)
         known = torch.nonzero(~windows.isnan().any(1))[:, 0]
-        if len(known):
-            found = detect(self._nets.palm_detector, PALM_GRID, self._frames[index[known]], windows[known])
-            for place, palms in zip(known.tolist(), found, strict=True):
-                wrist = arm[place, 2, :2]
-                palms = [palm for palm in palms if (palm.points[0] - wrist).norm() < STRAY * forearm[place]]
-                if palms:
-                    guesses[place] = _palm_roi(
-                        min(palms, key=lambda palm: float((palm.points[0] - wrist).norm()))
-                    )
+        if not len(known):
+            return guesses
+        found = detect(self._nets.palm_detector, PALM_GRID, self._frames[index[known]], windows[known])
+        palms = torch.stack(
+            [_palm_at(*seen) for seen in zip(found, arm[known, 2, :2], forearm[known], strict=True)]
+        )
+        both = torch.nonzero(~palms.isnan().any(1))[:, 0]
+        if len(both):
+            where = known[both]
+            by_palm = self.look_at(index[where], palms[both]).score
+            by_arm = self.look_at(index[where], guesses[where]).score
+            guesses[where] = torch.where((by_palm >= by_arm)[:, None], palms[both], guesses[where])
         return guesses
 
     def _own(self, index: Tensor, palms: list[Detection]) -> Tensor:
@@ -174,6 +179,14 @@ def _arm_rois(arm: Tensor, forearm: Tensor) -> tuple[Tensor, Tensor]:
     tight = torch.stack([centre[:, 0], centre[:, 1], HAND_SIDE * forearm, angle], dim=1)
     known = ((wrist[:, 3] > 0) & (forearm > 0))[:, None]
     return torch.where(known, window, torch.nan), torch.where(known, tight, torch.nan)
+
+
+def _palm_at(palms: list[Detection], wrist: Tensor, forearm: Tensor) -> Tensor:
+    """The landmark region [4] of the palm that begins at `wrist` [2]; nan where none does."""
+    near = [palm for palm in palms if (palm.points[0] - wrist).norm() < STRAY * forearm]
+    if not near:
+        return torch.full((4,), torch.nan)
+    return _palm_roi(min(near, key=lambda palm: float((palm.points[0] - wrist).norm())))
 
 
 def _palm_roi(palm: Detection) -> Tensor:
