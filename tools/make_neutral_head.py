@@ -19,7 +19,7 @@ MIRROR = {127: 356, 234: 454, 33: 263, 133: 362}
 MIRROR |= {b: a for a, b in MIRROR.items()}
 SWAP = [RIGID.index(MIRROR.get(point, point)) for point in RIGID]
 ROUNDS = 20
-EYE_RISE = 0.33  # radians; the points beside the ears lie below the eyes
+EYE_RISE = 0.41  # radians; agrees with the rest pose of rendered heads
 
 
 def aligned(points: Tensor, target: Tensor) -> Tensor:
