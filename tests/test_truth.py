@@ -150,5 +150,5 @@ def test_a_second_run_renders_only_what_is_missing(studio, tmp_path):
 
 
 def test_clips_must_fill_their_shards(studio, tmp_path):
-    with pytest.raises(KMCError, match="shards of 64 divide"):
+    with pytest.raises(KMCError, match="fill shards of 64, got 65"):
         render_split(studio, tmp_path, "val", 65, 64, 3, SIZE)

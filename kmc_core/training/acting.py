@@ -10,14 +10,32 @@ from .gestures import smooth
 Array = NDArray[np.float64]
 
 # (actions that move together, how high they go): speech, feelings, brows.
-_SPEECH: Final = (("jawOpen",), ("mouthFunnel",), ("mouthPucker",), ("mouthStretchLeft", "mouthStretchRight"),
-    ("mouthLowerDownLeft", "mouthLowerDownRight"), ("mouthUpperUpLeft", "mouthUpperUpRight"),
-    ("mouthRollLower",), ("mouthShrugUpper",), ("mouthPressLeft", "mouthPressRight"))  # fmt: skip
-_MOODS: Final = (("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight"),
-    ("mouthFrownLeft", "mouthFrownRight", "browDownLeft", "browDownRight"), ("jawOpen", "eyeWideLeft", "eyeWideRight", "browInnerUp"),
-    ("noseSneerLeft", "noseSneerRight", "browDownLeft", "browDownRight"), ("mouthDimpleLeft", "mouthDimpleRight"),
-    ("mouthLeft",), ("mouthRight",), ("jawLeft",), ("jawRight",), ("cheekPuff",), ("mouthSmileLeft",), ("mouthSmileRight",),
-    ("eyeSquintLeft", "eyeSquintRight"))  # fmt: skip
+_SPEECH: Final = (
+    ("jawOpen",),
+    ("mouthFunnel",),
+    ("mouthPucker",),
+    ("mouthStretchLeft", "mouthStretchRight"),
+    ("mouthLowerDownLeft", "mouthLowerDownRight"),
+    ("mouthUpperUpLeft", "mouthUpperUpRight"),
+    ("mouthRollLower",),
+    ("mouthShrugUpper",),
+    ("mouthPressLeft", "mouthPressRight"),
+)
+_MOODS: Final = (
+    ("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight"),
+    ("mouthFrownLeft", "mouthFrownRight", "browDownLeft", "browDownRight"),
+    ("jawOpen", "eyeWideLeft", "eyeWideRight", "browInnerUp"),
+    ("noseSneerLeft", "noseSneerRight", "browDownLeft", "browDownRight"),
+    ("mouthDimpleLeft", "mouthDimpleRight"),
+    ("mouthLeft",),
+    ("mouthRight",),
+    ("jawLeft",),
+    ("jawRight",),
+    ("cheekPuff",),
+    ("mouthSmileLeft",),
+    ("mouthSmileRight",),
+    ("eyeSquintLeft", "eyeSquintRight"),
+)
 _BROWS: Final = (
     ("browInnerUp",),
     ("browOuterUpLeft", "browOuterUpRight"),

@@ -21,9 +21,9 @@ from .render import Camera
 Array = NDArray[np.float64]
 FACE_VERTICES_FILE: Final = Path(__file__).with_name("face_vertices.json")
 
-# Anny's COCO regressor has every body joint except neck and pelvis, which are the middles of shoulders and hips.
+# Anny's COCO regressor has every body joint but neck and pelvis, the middles of shoulders and of hips.
 _SIDES: Final = {"l": "left", "r": "right"}
-# MediaPipe's hand order: wrist, then four joints a finger; Anny's finger bones start at the first three, the tip is skin.
+# MediaPipe's hand: the wrist, then four joints a finger; Anny's finger bones start at three, the tip is skin.
 _FINGER_BONES: Final = tuple((finger, joint) for finger in range(1, 6) for joint in (1, 2, 3))
 FACE_CROP_MARGIN: Final = (
     1.25  # side of the square crop over the largest side of the landmarks' box, as extraction cuts it
@@ -50,7 +50,7 @@ def face_vertices() -> NDArray[np.intp]:
     indices = np.array(json.loads(FACE_VERTICES_FILE.read_text())["vertices"])
     if indices.shape != (FACE_LANDMARKS,):
         raise KMCError(
-            f"Expected {FACE_LANDMARKS} vertices in {FACE_VERTICES_FILE.name}, got {indices.shape}; make it again."
+            f"Expected {FACE_LANDMARKS} vertices in {FACE_VERTICES_FILE}, got {indices.shape}: make it again."
         )
     return indices
 
@@ -124,7 +124,7 @@ class Annotator:
 
 
 def _upright(body: Body) -> Array:
-    """[3, 3] columns: the rest head's axes as face landmarks show them (its bone looks a few degrees higher)."""
+    """[3, 3] columns: the rest head's axes as landmarks show them (the bone looks some degrees higher)."""
     facing = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # columns x, -z, y
     landmarks = torch.from_numpy(body.rest[face_vertices()] @ facing)[None].float()
     return facing @ head_rotation(landmarks)[0].double().numpy()

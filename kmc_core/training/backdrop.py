@@ -46,11 +46,21 @@ def random_backdrop(size: tuple[int, int], rng: np.random.Generator) -> Backdrop
 def color_word(color: Array) -> str:
     """The nearest plain colour word."""
     words = {
-        "black": (0.08, 0.08, 0.08), "dark grey": (0.3, 0.3, 0.3), "grey": (0.55, 0.55, 0.55), "white": (0.92, 0.92, 0.92),
-        "red": (0.7, 0.15, 0.15), "green": (0.2, 0.55, 0.25), "blue": (0.2, 0.3, 0.7), "yellow": (0.85, 0.8, 0.25),
-        "purple": (0.5, 0.25, 0.65), "orange": (0.85, 0.5, 0.2), "pink": (0.85, 0.5, 0.65), "teal": (0.2, 0.6, 0.6),
-        "brown": (0.4, 0.28, 0.18), "beige": (0.8, 0.74, 0.6),
-    }  # fmt: skip
+        "black": (0.08, 0.08, 0.08),
+        "dark grey": (0.3, 0.3, 0.3),
+        "grey": (0.55, 0.55, 0.55),
+        "white": (0.92, 0.92, 0.92),
+        "red": (0.7, 0.15, 0.15),
+        "green": (0.2, 0.55, 0.25),
+        "blue": (0.2, 0.3, 0.7),
+        "yellow": (0.85, 0.8, 0.25),
+        "purple": (0.5, 0.25, 0.65),
+        "orange": (0.85, 0.5, 0.2),
+        "pink": (0.85, 0.5, 0.65),
+        "teal": (0.2, 0.6, 0.6),
+        "brown": (0.4, 0.28, 0.18),
+        "beige": (0.8, 0.74, 0.6),
+    }
     return min(words, key=lambda word: float(np.square(color - np.array(words[word])).sum()))
 
 
@@ -101,9 +111,13 @@ def _photograph(shape: tuple[int, int], a: Array, b: Array, rng: np.random.Gener
 
 
 _KINDS: Final[dict[str, Callable[[tuple[int, int], Array, Array, np.random.Generator], Array]]] = {
-    "plain {color}": _plain, "{color} gradient": _gradient, "cloudy {color}": _cloudy, "{color} striped": _striped,
-    "{color} room": _furnished, "photographed": _photograph,
-}  # fmt: skip
+    "plain {color}": _plain,
+    "{color} gradient": _gradient,
+    "cloudy {color}": _cloudy,
+    "{color} striped": _striped,
+    "{color} room": _furnished,
+    "photographed": _photograph,
+}
 
 
 @cache

@@ -1,6 +1,6 @@
-"""Make the bundled characters and the driving clip: `python -m kmc_core.training.demo_assets --out workflows/assets`.
+"""Make the bundled characters and the driving clip: `python -m kmc_core.training.demo_assets`.
 
-Everything is rendered from CC0 data by the same code that renders training clips, larger and with cast shadows.
+Rendered from CC0 data by the code that renders training clips, but larger and with cast shadows.
 The clip's exact motion goes beside the tests (`--truth tests/golden/driving_truth.safetensors`).
 """
 
@@ -19,14 +19,19 @@ from .annotate import expression_vector, to_motion
 from .gestures import GESTURES, Act, neutral, pose_act
 from .people import Person, random_person, shape_person
 from .render import Camera, Light
-from .truth import Pose, Studio, compose, gesture, grounding, posed
+from .staging import compose
+from .truth import Pose, Studio, gesture, grounding, posed
 
 Array = NDArray[np.float64]
 SUPERSAMPLE: Final = 3
 LIGHT: Final = Light(
-    key_direction=(0.5, -0.8, 0.55), key_light=(0.82, 0.78, 0.72), fill_light=(0.2, 0.22, 0.27), sky=(0.5, 0.53, 0.6),
-    ground=(0.3, 0.27, 0.24), shadow=0.65,
-)  # fmt: skip
+    key_direction=(0.5, -0.8, 0.55),
+    key_light=(0.82, 0.78, 0.72),
+    fill_light=(0.2, 0.22, 0.27),
+    sky=(0.5, 0.53, 0.6),
+    ground=(0.3, 0.27, 0.24),
+    shadow=0.65,
+)
 FPS: Final = 24
 # (gesture, seconds, seed): what the driving person does, one after the other.
 SCENE: Final = (("wave", 0.9, 5), ("step", 0.5, 2), ("turn", 0.6, 3), ("raise", 0.7, 8))
@@ -180,38 +185,102 @@ def write_video(path: Path, frames: NDArray[np.uint8]) -> None:
 
 
 DRIVER: Final = Character(
-    "full_body.mp4", 21, (384, 512), False, ((0.78, 0.8, 0.82), (0.5, 0.53, 0.57)),
-    {"top_a": (0.85, 0.85, 0.83), "top_b": (0.15, 0.35, 0.65), "top_pattern": (1.0, 0.11, 0.2, 0.4), "bottom_a": (0.2, 0.22, 0.26),
-     "bottom_pattern": (0.0, 0.1, 0.0, 0.5), "cut": (0.08, -0.74, 1.6, 0.59), "skirt": (0.0, -0.4, 0.16), "shoes": (0.75, 0.2, 0.15),
-     "style": (2.0, 1.0, 0.784, -0.05), "hair": (0.2, 0.12, 0.07), "brows": (0.15, 0.09, 0.06), "hair_height": 0.02,
-     "beard": (0.0, 0.0, 0.67)},
+    "full_body.mp4",
+    21,
+    (384, 512),
+    False,
+    ((0.78, 0.8, 0.82), (0.5, 0.53, 0.57)),
+    {
+        "top_a": (0.85, 0.85, 0.83),
+        "top_b": (0.15, 0.35, 0.65),
+        "top_pattern": (1.0, 0.11, 0.2, 0.4),
+        "bottom_a": (0.2, 0.22, 0.26),
+        "bottom_pattern": (0.0, 0.1, 0.0, 0.5),
+        "cut": (0.08, -0.74, 1.6, 0.59),
+        "skirt": (0.0, -0.4, 0.16),
+        "shoes": (0.75, 0.2, 0.15),
+        "style": (2.0, 1.0, 0.784, -0.05),
+        "hair": (0.2, 0.12, 0.07),
+        "brows": (0.15, 0.09, 0.06),
+        "hair_height": 0.02,
+        "beard": (0.0, 0.0, 0.67),
+    },
     {"gender": 0.1, "muscle": 0.6, "weight": 0.5, "height": 0.55, "age": 0.6, "proportions": 0.75},
-)  # fmt: skip
+)
 CHARACTERS: Final = (
     Character(
-        "portrait.png", 4, (512, 512), True, ((0.62, 0.68, 0.72), (0.22, 0.28, 0.36)),
-        {"top_a": (0.1, 0.42, 0.46), "top_b": (0.9, 0.8, 0.55), "top_pattern": (0.0, 0.1, 0.0, 0.4), "cut": (0.08, -0.74, 2.9, 0.585),
-         "vneck": 0.04, "style": (3.0, 0.5, 0.782, -0.05), "hair": (0.26, 0.13, 0.06), "brows": (0.2, 0.11, 0.06), "hair_height": 0.016,
-         "iris": (0.22, 0.4, 0.3), "skin": (0.86, 0.65, 0.53), "lips": (0.72, 0.38, 0.36), "skirt": (0.0, -0.4, 0.16)},
+        "portrait.png",
+        4,
+        (512, 512),
+        True,
+        ((0.62, 0.68, 0.72), (0.22, 0.28, 0.36)),
+        {
+            "top_a": (0.1, 0.42, 0.46),
+            "top_b": (0.9, 0.8, 0.55),
+            "top_pattern": (0.0, 0.1, 0.0, 0.4),
+            "cut": (0.08, -0.74, 2.9, 0.585),
+            "vneck": 0.04,
+            "style": (3.0, 0.5, 0.782, -0.05),
+            "hair": (0.26, 0.13, 0.06),
+            "brows": (0.2, 0.11, 0.06),
+            "hair_height": 0.016,
+            "iris": (0.22, 0.4, 0.3),
+            "skin": (0.86, 0.65, 0.53),
+            "lips": (0.72, 0.38, 0.36),
+            "skirt": (0.0, -0.4, 0.16),
+        },
         {"gender": 0.95, "age": 0.58, "weight": 0.45, "muscle": 0.45, "proportions": 0.8},
     ),
     Character(
-        "full_body.png", 11, (512, 768), False, ((0.86, 0.8, 0.72), (0.55, 0.48, 0.42)),
-        {"top_a": (0.72, 0.12, 0.13), "top_b": (0.95, 0.93, 0.88), "top_pattern": (1.0, 0.1, 0.1, 0.35), "bottom_a": (0.12, 0.2, 0.45),
-         "bottom_pattern": (0.0, 0.1, 0.0, 0.5), "cut": (0.1, -0.74, 2.9, 0.59), "skirt": (0.0, -0.4, 0.16), "shoes": (0.92, 0.92, 0.9),
-         "style": (3.0, 0.6, 0.782, -0.05), "hair": (0.06, 0.05, 0.05), "brows": (0.06, 0.05, 0.05), "hair_height": 0.018,
-         "skin": (0.62, 0.43, 0.3), "lips": (0.55, 0.3, 0.26)},
+        "full_body.png",
+        11,
+        (512, 768),
+        False,
+        ((0.86, 0.8, 0.72), (0.55, 0.48, 0.42)),
+        {
+            "top_a": (0.72, 0.12, 0.13),
+            "top_b": (0.95, 0.93, 0.88),
+            "top_pattern": (1.0, 0.1, 0.1, 0.35),
+            "bottom_a": (0.12, 0.2, 0.45),
+            "bottom_pattern": (0.0, 0.1, 0.0, 0.5),
+            "cut": (0.1, -0.74, 2.9, 0.59),
+            "skirt": (0.0, -0.4, 0.16),
+            "shoes": (0.92, 0.92, 0.9),
+            "style": (3.0, 0.6, 0.782, -0.05),
+            "hair": (0.06, 0.05, 0.05),
+            "brows": (0.06, 0.05, 0.05),
+            "hair_height": 0.018,
+            "skin": (0.62, 0.43, 0.3),
+            "lips": (0.55, 0.3, 0.26),
+        },
         {"gender": 0.95, "age": 0.6, "weight": 0.42, "muscle": 0.5, "height": 0.6, "proportions": 0.9},
     ),
     Character(
-        "full_body_2.png", 34, (512, 768), False, ((0.7, 0.82, 0.78), (0.34, 0.48, 0.46)),
-        {"top_a": (0.93, 0.72, 0.15), "top_b": (0.15, 0.15, 0.18), "top_pattern": (5.0, 0.09, 0.0, 0.4), "bottom_a": (0.2, 0.4, 0.25),
-         "bottom_pattern": (0.0, 0.1, 0.0, 0.5), "cut": (0.06, -0.3, 1.65, 0.6), "skirt": (0.0, -0.4, 0.16), "shoes": (0.3, 0.18, 0.1),
-         "style": (2.0, 1.0, 0.786, -0.05), "hair": (0.62, 0.6, 0.57), "brows": (0.5, 0.48, 0.45), "hair_height": 0.014,
-         "beard": (0.85, 0.7, 0.675), "skin": (0.9, 0.7, 0.6), "lips": (0.75, 0.45, 0.42)},
+        "full_body_2.png",
+        34,
+        (512, 768),
+        False,
+        ((0.7, 0.82, 0.78), (0.34, 0.48, 0.46)),
+        {
+            "top_a": (0.93, 0.72, 0.15),
+            "top_b": (0.15, 0.15, 0.18),
+            "top_pattern": (5.0, 0.09, 0.0, 0.4),
+            "bottom_a": (0.2, 0.4, 0.25),
+            "bottom_pattern": (0.0, 0.1, 0.0, 0.5),
+            "cut": (0.06, -0.3, 1.65, 0.6),
+            "skirt": (0.0, -0.4, 0.16),
+            "shoes": (0.3, 0.18, 0.1),
+            "style": (2.0, 1.0, 0.786, -0.05),
+            "hair": (0.62, 0.6, 0.57),
+            "brows": (0.5, 0.48, 0.45),
+            "hair_height": 0.014,
+            "beard": (0.85, 0.7, 0.675),
+            "skin": (0.9, 0.7, 0.6),
+            "lips": (0.75, 0.45, 0.42),
+        },
         {"gender": 0.0, "age": 0.9, "weight": 0.85, "muscle": 0.5, "height": 0.3, "proportions": 0.35},
     ),
-)  # fmt: skip
+)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""Find, once, which mesh vertex each of the 478 face landmarks sits on: `python -m kmc_core.training.face_map`.
+"""Find, once, on which mesh vertex each face landmark sits: `python -m kmc_core.training.face_map`.
 
-Faces of several people with several expressions are rendered from the front, the landmark net reads them, and the
-visible vertex that stays nearest over all pictures is kept. Opened mouths and closed eyes tell the lips and lids apart.
+Faces of several people with several expressions are rendered from the front, the landmark net reads them, and
+the visible vertex that stays nearest over all pictures is kept. Opened mouths and closed eyes tell lips and
+lids apart; left and right are made alike.
 """
 
 import argparse
@@ -27,9 +28,13 @@ DEPTH_WEIGHT: Final = (
     0.25  # the net's depth is rougher than its place in the picture, but it tells cheek from ear
 )
 EXPRESSIONS: Final = (
-    {}, {"jawOpen": 0.6}, {"eyeBlinkLeft": 0.8, "eyeBlinkRight": 0.8}, {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8},
-    {"browInnerUp": 0.8, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8}, {"mouthPucker": 0.7},
-)  # fmt: skip
+    {},
+    {"jawOpen": 0.6},
+    {"eyeBlinkLeft": 0.8, "eyeBlinkRight": 0.8},
+    {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8},
+    {"browInnerUp": 0.8, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8},
+    {"mouthPucker": 0.7},
+)
 FIRST_IRIS: Final = 468
 CROP_OVER_FACE: Final = 1.5  # the landmark net was made for crops this much larger than the face
 
@@ -76,7 +81,7 @@ def _person_cost(
 
 
 def _picture_cost(net: Net, renderer: Renderer, mesh: NDArray[np.float32], look: Any) -> tuple[Array, Array]:
-    """[478, V] squared distances over the face's size (hidden vertices are far), and the landmarks [478, 3]."""
+    """[478, V] squared distances over the face's size (hidden vertices are far); landmarks [478, 3]."""
     head = mesh[np.linalg.norm(renderer.rest - [0, -0.13, 0.7], axis=1) < 0.11]
     centre, side = (head.max(0) + head.min(0)) / 2, 0.27
     landmarks, camera, depth, eye = np.zeros((0, 3)), None, None, centre
@@ -93,7 +98,7 @@ def _picture_cost(net: Net, renderer: Renderer, mesh: NDArray[np.float32], look:
         landmarks = next(y for y in outputs if y.numel() == FACE_LANDMARKS * 3).reshape(-1, 3).numpy()
         low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
         middle = ((low + high) / 2 - 128) / 256 * side
-        centre = centre + [middle[0], 0, -middle[1]]
+        centre = np.add(centre, [middle[0], 0, -middle[1]])
         side = float((high - low).max() / 256 * side * CROP_OVER_FACE)
     assert camera is not None and depth is not None
     seen = camera.project(mesh)
@@ -123,9 +128,7 @@ def main() -> None:
         "vertices": vertices.tolist(),
     }
     FACE_VERTICES_FILE.write_text(json.dumps(record) + "\n")
-    print(
-        f"{FACE_VERTICES_FILE}: {len(set(vertices.tolist()))} different vertices, {distance:.2%} of the face away"
-    )
+    print(f"{FACE_VERTICES_FILE}: {len(set(vertices.tolist()))} vertices, {distance:.2%} of the face away")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Procedural body motion: gestures as hand targets, solved by two-bone inverse kinematics on the person's own arms.
+"""Procedural body motion: gestures as hand targets, solved by two-bone kinematics on the person's own arms.
 
 Everything is in the body's rest axes (x to the person's left, y backwards, z up). Time runs in seconds.
 """
@@ -202,13 +202,22 @@ def _dance(act: Act, rest: Rest, t: Array, rng: np.random.Generator) -> None:
 
 
 GESTURES: Final[dict[str, tuple[str, Callable[[Act, Rest, Array, np.random.Generator], None]]]] = {
-    "wave": ("waving", _wave), "clap": ("clapping", _clap), "point": ("pointing", _point),
-    "facepalm": ("covering the face with a hand", _facepalm), "hips": ("standing with hands on the hips", _hands_on_hips),
-    "nod": ("nodding", _nod), "shake": ("shaking the head", _shake), "sit": ("sitting down", _sit),
-    "walk": ("walking on the spot", _walk), "step": ("stepping aside", _step), "turn": ("turning around", _turn),
-    "raise": ("raising the arms", _arms_raise), "reach": ("moving the arms", _reach_about), "dance": ("dancing", _dance),
+    "wave": ("waving", _wave),
+    "clap": ("clapping", _clap),
+    "point": ("pointing", _point),
+    "facepalm": ("covering the face with a hand", _facepalm),
+    "hips": ("standing with hands on the hips", _hands_on_hips),
+    "nod": ("nodding", _nod),
+    "shake": ("shaking the head", _shake),
+    "sit": ("sitting down", _sit),
+    "walk": ("walking on the spot", _walk),
+    "step": ("stepping aside", _step),
+    "turn": ("turning around", _turn),
+    "raise": ("raising the arms", _arms_raise),
+    "reach": ("moving the arms", _reach_about),
+    "dance": ("dancing", _dance),
     "crossed": ("standing with crossed arms", _arms_crossed),
-}  # fmt: skip
+}
 HELD_OUT: Final = ("crossed", "facepalm")  # seen by validation only
 WHOLE_BODY: Final = ("sit", "walk", "step", "dance")  # little of them shows in a bust
 
@@ -265,7 +274,7 @@ def _arm(act: Act, rest: Rest, side: str, trunk: Array) -> dict[str, Array]:
 
 
 def two_bones(start: Array, target: Array, upper: float, fore: float, pole: Array) -> tuple[Array, Array]:
-    """Unit directions [F, 3] of both bones so that the chain ends at `target` [F, 3] (or as near as it reaches)."""
+    """Unit directions [F, 3] of both bones whose chain ends at `target` [F, 3] or as near as it reaches."""
     way = target - start
     length = np.linalg.norm(way, axis=-1, keepdims=True)
     axis = way / np.maximum(length, 1e-6)

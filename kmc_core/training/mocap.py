@@ -1,6 +1,7 @@
 """Motion capture: read BVH files and put their joint rotations on the body's bones.
 
-The files used are two clips of the CMU motion capture database (free for any use) that Debian ships in `assimp-testmodels`.
+The files used are two clips of the CMU motion capture database (free for any use) that Debian ships in
+`assimp-testmodels`.
 """
 
 from dataclasses import dataclass
@@ -18,18 +19,30 @@ DEFAULT_FOLDER: Final = Path("/usr/share/assimp/models/BVH")
 # BVH is y up facing +z, the body is z up facing -y.
 _AXES: Final = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 _TRUNK: Final = {
-    "Hips": "root", "LowerBack": "spine05", "Spine": "spine03", "Spine1": "spine01",
-    "Neck": "neck01", "Neck1": "neck02", "Head": "head",
-}  # fmt: skip
+    "Hips": "root",
+    "LowerBack": "spine05",
+    "Spine": "spine03",
+    "Spine1": "spine01",
+    "Neck": "neck01",
+    "Neck1": "neck02",
+    "Head": "head",
+}
 _SIDE: Final = {
-    "Shoulder": "clavicle", "Arm": "upperarm01", "ForeArm": "lowerarm01", "Hand": "wrist",
-    "UpLeg": "upperleg01", "Leg": "lowerleg01", "Foot": "foot",
-}  # fmt: skip
+    "Shoulder": "clavicle",
+    "Arm": "upperarm01",
+    "ForeArm": "lowerarm01",
+    "Hand": "wrist",
+    "UpLeg": "upperleg01",
+    "Leg": "lowerleg01",
+    "Foot": "foot",
+}
 # Bones whose rest direction differs between the two skeletons: (bone, its child) fixes the direction.
 _ALIGNED: Final = {
-    "Arm": ("upperarm01", "lowerarm01"), "ForeArm": ("lowerarm01", "wrist"),
-    "UpLeg": ("upperleg01", "lowerleg01"), "Leg": ("lowerleg01", "foot"),
-}  # fmt: skip
+    "Arm": ("upperarm01", "lowerarm01"),
+    "ForeArm": ("lowerarm01", "wrist"),
+    "UpLeg": ("upperleg01", "lowerleg01"),
+    "Leg": ("lowerleg01", "foot"),
+}
 METRES_PER_UNIT: Final = 0.056  # the CMU conversion's length unit (0.45 scale of an inch-based skeleton)
 
 
@@ -49,7 +62,7 @@ def read_bvh(path: Path) -> Mocap:
     """Parse a BVH file."""
     if not path.is_file():
         raise KMCError(
-            f"Expected a motion capture file at {path}, found none; install Debian's assimp-testmodels or give its folder."
+            f"Expected motion capture at {path}, found no file; install assimp-testmodels or give its folder."
         )
     head, _, tail = path.read_text().partition("MOTION")
     names: list[str] = []
@@ -85,7 +98,7 @@ def read_bvh(path: Path) -> Mocap:
 
 
 def body_rotations(mocap: Mocap, rows: Array, rest: dict[str, Array]) -> tuple[dict[str, Array], Array]:
-    """World rotations [F, 3, 3] per body bone and the root's path [F, 3] in metres; `rest` are the body's bone heads."""
+    """World rotations [F, 3, 3] per bone and the root's path [F, 3] in metres; `rest` has bone heads."""
     world, root = _world(mocap, rows)
     turns = _rest_corrections(mocap, rest)
     out: dict[str, Array] = {}

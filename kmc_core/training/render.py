@@ -1,4 +1,4 @@
-"""Draw posed people with OpenGL off screen (EGL), with exact alpha and depth. Training only: needs `moderngl`."""
+"""Draw posed people with OpenGL off screen, with exact alpha and depth. Training only: needs `moderngl`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Camera:
         return (np.asarray(points, np.float64) - self.eye) @ self.axes.T
 
     def project(self, points: NDArray[Any]) -> NDArray[np.float64]:
-        """World points [..., 3] -> x, y in pixels (centres at +0.5) and distance along the view axis in metres."""
+        """World points [..., 3] -> x, y in pixels (centres at +0.5), distance along the axis in metres."""
         cam = self.to_camera(points)
         depth = np.maximum(cam[..., 2:], 1e-3)
         centre = np.array(self.size, np.float64) / 2
@@ -87,7 +87,7 @@ class Renderer:
     """One mesh topology on one GL context; sizes are made when first asked for."""
 
     def __init__(self, rest: Array, paint: Array, triangles: NDArray[np.int32]) -> None:
-        """`rest` [V, 3] template positions, `paint` [V, 4] material, arm coordinate, shade, lip; `triangles` [N, 3]."""
+        """`rest` [V, 3] template positions, `paint` [V, 4] as Body.paint, `triangles` [N, 3]."""
         import moderngl
 
         self.gl: Any = moderngl.create_context(standalone=True, backend="egl")
@@ -195,7 +195,7 @@ class Renderer:
 def _scalp(
     rest: Array, paint: Array, triangles: NDArray[np.int32]
 ) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """Vertices of the scalp and the triangles of a hair shell over it, numbered behind the mesh's own vertices."""
+    """Vertices of the scalp, and the triangles of a hair shell over it, numbered behind the mesh's own."""
     grown = (
         (paint[:, 0] == shading.SKIN)
         & (paint[:, 3] >= 0)

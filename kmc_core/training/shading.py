@@ -1,6 +1,7 @@
-"""GLSL for rendered people: materials are painted from rest-pose coordinates, so clothes and faces move with the mesh.
+"""GLSL for rendered people: materials are painted from rest-pose coordinates, so they move with the mesh.
 
-Rest coordinates are Anny's template metres (x to the person's left, y backwards, z up, feet near -0.82, crown near 0.85).
+Rest coordinates are Anny's template metres (x to the person's left, y backwards, z up, feet near -0.82, crown
+near 0.85).
 """
 
 from typing import Final
@@ -23,13 +24,15 @@ void main() {
 }
 """
 
-# Which cloth covers a rest point: 0 none (bare), 1 top, 2 bottom. `slack` shrinks the cover for the skin beneath.
+# Which cloth covers a rest point: 0 none, 1 top, 2 bottom. `slack` shrinks the cover for the skin beneath.
 COVER: Final = """
 uniform vec4 cut;      // top hem z, trouser hem z, sleeve end (0 chest, 1 shoulder, 2 elbow, 3 wrist), neck z
 uniform float vneck;   // depth of a V neckline in metres, 0 for a round one
 uniform vec3 skirt;    // worn (0/1), hem z, waist z
 uniform vec4 style;    // hair: 0 bald, 1 cropped, 2 short, 3 long; cut z, front hairline z, curtain y
-bool beneath_skirt(vec3 r, float arm) { return skirt.x > 0.5 && arm < 0.97 && r.z < skirt.z && r.z > skirt.y + 0.05; }
+bool beneath_skirt(vec3 r, float arm) {
+    return skirt.x > 0.5 && arm < 0.97 && r.z < skirt.z && r.z > skirt.y + 0.05;
+}
 int cover(vec3 r, float arm, float slack) {
     if (arm > 0.97) return arm < cut.z - slack ? 1 : 0;
     float neck = cut.w;
@@ -38,7 +41,7 @@ int cover(vec3 r, float arm, float slack) {
     if (r.z > cut.x) return r.z < neck - slack * 0.2 ? 1 : 0;
     return r.z > cut.y + slack * 0.2 ? 2 : 0;
 }
-uniform sampler3D noise_map;  // smooth random values, repeats; a texture because llvmpipe evaluates every branch
+uniform sampler3D noise_map;  // smooth random values that repeat; llvmpipe would compute them on every branch
 float noise(vec3 p) { return texture(noise_map, p / 16.0).r; }
 // Height of the hairline around the head, from the forehead to the nape.
 float hairline(vec3 r) {
@@ -62,7 +65,10 @@ uniform float shadow_strength;
 """
 
 PAINT: Final = """
-float band(float x, float width) { return smoothstep(0.5 - width * 0.5 - 0.03, 0.5 - width * 0.5 + 0.03, abs(fract(x) - 0.5)); }
+float band(float x, float width) {
+    float edge = 0.5 - width * 0.5;
+    return smoothstep(edge - 0.03, edge + 0.03, abs(fract(x) - 0.5));
+}
 vec3 cloth(vec3 a, vec3 b, vec4 p, vec3 r, float arm) {
     bool sleeve = arm > 1.0;
     float along = (sleeve ? arm * 0.27 : r.z) / p.y + p.z, across = (sleeve ? r.y : r.x) / p.y + p.z;
@@ -90,14 +96,17 @@ vec3 paint_skin(vec3 r, float fine, float mid) {
     if (r.z < 0.58) return c;
     float x = abs(r.x), mouth = max(lip, 0.0);
     bool front = r.y < -0.09;
-    c *= mix(vec3(1.0), vec3(1.08, 0.86, 0.83), 0.35 * smoothstep(0.03, 0.0, length(vec2(x - 0.045, r.z - 0.69))) * float(front));
+    float cheek = smoothstep(0.03, 0.0, length(vec2(x - 0.045, r.z - 0.69))) * float(front);
+    c *= mix(vec3(1.0), vec3(1.08, 0.86, 0.83), 0.35 * cheek);
     c = mix(c, lips, mouth);
     float t = clamp((x - 0.012) / 0.042, 0.0, 1.0), arch = 0.7465 + 0.0075 * sin(2.2 * t + 0.25);
     float thick = 0.0045 * (1.0 - 0.65 * t);
     if (front && x > 0.011 && x < 0.055 && abs(r.z - arch) < thick + 0.0014 * fine) c = mix(c, brows, 0.88);
-    float chin = smoothstep(0.0, 0.012, beard.z - r.z + 0.35 * max(0.0, x - 0.02)) * smoothstep(-0.05, -0.08, r.y)
+    float chin = smoothstep(0.0, 0.012, beard.z - r.z + 0.35 * max(0.0, x - 0.02))
+        * smoothstep(-0.05, -0.08, r.y)
         * smoothstep(0.61, 0.622, r.z + 0.2 * max(0.0, x - 0.03));
-    float above = smoothstep(0.003, 0.0, abs(r.z - 0.6755) - 0.0035) * smoothstep(0.026, 0.02, x) * float(r.y < -0.13);
+    float above = smoothstep(0.003, 0.0, abs(r.z - 0.6755) - 0.0035) * smoothstep(0.026, 0.02, x)
+        * float(r.y < -0.13);
     c = mix(c, hair * 0.8, (1.0 - mouth) * clamp(max(beard.x * chin, beard.y * above), 0.0, 0.9));
     if (style.x > 0.5) c = mix(c, hair * (0.8 + 0.3 * fine), 0.92 * smoothstep(0.002, 0.008, grown(r, fine)));
     return c;
@@ -120,11 +129,13 @@ void main() {
     float fine = noise(r * 260.0), mid = noise(r * 45.0), strand = noise(r * vec3(420, 420, 18));
     int c = cover(r, arm, 0.0);
     bool top = c == 1 && kind == 1;
-    vec3 fabric = cloth(top ? top_a : bottom_a, top ? top_b : bottom_b, top ? top_pattern : bottom_pattern, r, top ? arm : 0.0);
+    vec4 pattern = top ? top_pattern : bottom_pattern;
+    vec3 fabric = cloth(top ? top_a : bottom_a, top ? top_b : bottom_b, pattern, r, top ? arm : 0.0);
     fabric *= 0.92 + 0.12 * mid;
     if (kind == 0) {
         if (cover(r, arm, 0.16) > 0 || beneath_skirt(r, arm)) discard;
-        base = paint_skin(r, fine, mid); gloss = r.z < shoe_top ? 0.15 : 0.09 + 0.25 * max(lip, 0.0); sharp = 18.0;
+        base = paint_skin(r, fine, mid);
+        gloss = r.z < shoe_top ? 0.15 : 0.09 + 0.25 * max(lip, 0.0); sharp = 18.0;
     } else if (kind == 1) {
         if (c == 0 || r.z < shoe_top || beneath_skirt(r, arm)) discard;
         base = abs(r.z - cut.x) < 0.006 && arm < 0.97 ? fabric * 0.6 : fabric;
@@ -141,11 +152,13 @@ void main() {
     else base = vec3(0.72, 0.33, 0.32);
     vec3 V = normalize(eye - world);
     if (dot(N, V) < 0.0) N = -N;
-    float k = clamp(dot(N, key_direction) * 0.85 + 0.15, 0.0, 1.0) * shadow(N), f = max(dot(N, fill_direction), 0.0);
+    float k = clamp(dot(N, key_direction) * 0.85 + 0.15, 0.0, 1.0) * shadow(N);
+    float f = max(dot(N, fill_direction), 0.0);
     vec3 ambient = mix(ground, sky, 0.5 + 0.5 * N.z) * shade;
     vec3 H = normalize(key_direction + V);
     float rim = pow(1.0 - max(dot(N, V), 0.0), 3.0) * 0.12;
-    vec3 linear = pow(base, vec3(2.2)) * (ambient + key_light * k * mix(1.0, shade, 0.5) + fill_light * f * shade + rim * sky)
+    vec3 light = ambient + key_light * k * mix(1.0, shade, 0.5) + fill_light * f * shade + rim * sky;
+    vec3 linear = pow(base, vec3(2.2)) * light
         + gloss * key_light * k * pow(max(dot(N, H), 0.0), sharp);
     color = vec4(pow(clamp(linear, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
 }
@@ -158,7 +171,10 @@ SHADOW_VERTEX: Final = """
 uniform mat4 light_from_world;
 in vec3 position; in vec3 rest; in vec4 paint;
 out vec3 r; out float arm; flat out int kind;
-void main() { r = rest; arm = paint.y; kind = int(paint.x + 0.5); gl_Position = light_from_world * vec4(position, 1.0); }
+void main() {
+    r = rest; arm = paint.y; kind = int(paint.x + 0.5);
+    gl_Position = light_from_world * vec4(position, 1.0);
+}
 """
 
 SHADOW_FRAGMENT: Final = (

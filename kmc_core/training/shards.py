@@ -1,4 +1,4 @@
-"""Shards: some dozens of rendered clips in one safetensors file, written whole or not at all, read strictly."""
+"""Shards: dozens of rendered clips in one safetensors file, written whole or not at all, read strictly."""
 
 import json
 import os
@@ -46,7 +46,7 @@ class ClipWords:
 
 @dataclass(frozen=True)
 class Shard:
-    """N clips: T consecutive frames of a person, and V other views of the same person (the first like a user's picture)."""
+    """N clips: T consecutive frames of a person, V other views of the person (the first like a user's)."""
 
     frames: Pictures  # P = T
     references: Pictures  # P = V
@@ -64,8 +64,11 @@ def write_shard(shard: Shard, path: Path) -> None:
     }
     words = [vars(w) for w in shard.words]
     metadata = {
-        "kmc_shard_version": VERSION, "fps": str(shard.fps), "split": shard.split, "clips": json.dumps(words),
-    }  # fmt: skip
+        "kmc_shard_version": VERSION,
+        "fps": str(shard.fps),
+        "split": shard.split,
+        "clips": json.dumps(words),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     save_file(tensors, unfinished, metadata)
@@ -80,7 +83,7 @@ def read_shard(path: Path) -> Shard:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
         raise KMCError(
-            f"Expected a shard of training clips at {path}, found no file; run `python -m kmc_core.training.truth`."
+            f"Expected a shard of clips at {path}, found no file; run `python -m kmc_core.training.truth`."
         ) from error
     except (SafetensorError, OSError) as error:
         raise KMCError(f"The shard {path} is damaged ({error}); {MAKE_AGAIN}.") from error
@@ -111,10 +114,17 @@ def _pictures(path: Path, part: str, tensors: dict[str, Tensor], clips: int) -> 
         raise KMCError(f"The shard {path} lacks {part}.{missing[0]}; {MAKE_AGAIN}.")
     count, height, width = values["images"].shape[1], *values["images"].shape[-2:]
     trailing = {
-        "images": (3, height, width), "masks": (1, height, width), "body": (len(BODY_JOINTS), 4), "world": (len(BODY_JOINTS), 3),
-        "hands": (2, 21, 4), "landmarks": (FACE_LANDMARKS, 3), "expression": (len(EXPRESSIONS),), "rotation": (3, 3), "crop": (3,),
+        "images": (3, height, width),
+        "masks": (1, height, width),
+        "body": (len(BODY_JOINTS), 4),
+        "world": (len(BODY_JOINTS), 3),
+        "hands": (2, 21, 4),
+        "landmarks": (FACE_LANDMARKS, 3),
+        "expression": (len(EXPRESSIONS),),
+        "rotation": (3, 3),
+        "crop": (3,),
         "face_confidence": (),
-    }  # fmt: skip
+    }
     for name, shape in trailing.items():
         dtype = torch.uint8 if name in ("images", "masks") else torch.float32
         expected = (clips, count, *shape)

@@ -1,8 +1,9 @@
-"""Render training clips of random people with exact truth: `python -m kmc_core.training.truth --out data/truth --split train`.
+"""Render training clips of random people with exact truth: `python -m kmc_core.training.truth --split train`.
 
-A clip is T consecutive frames of a person in motion and V other views of the same person in the same clothes: the first
-as a user's picture would be (at ease, same camera), the others turned away or closer. The split decides the people and
-the motions: validation has its own identities, its own part of the motion capture and gestures that training never sees.
+A clip is T consecutive frames of a person in motion and V other views of the person in the same clothes: the
+first as a user's picture would be (at ease, same camera), the others turned away or closer. The split decides
+the people and the motions: validation has its own identities, its own part of the motion capture and gestures
+that training never sees.
 """
 
 import argparse
@@ -24,12 +25,12 @@ from .backdrop import Backdrop, random_backdrop
 from .gestures import GESTURES, HELD_OUT, WHOLE_BODY, fingers, neutral, pose_act, smooth
 from .mocap import DEFAULT_FOLDER, Mocap, body_rotations, read_bvh
 from .people import Body, Person, random_person, shape_person
-from .render import Camera, Light, Renderer
+from .render import Camera, Renderer
 from .shards import ClipWords, Pictures, Shard, is_complete, write_shard
+from .staging import Shot, compose, frame_shot, random_light
 
 Array = NDArray[np.float64]
 Split = Literal["train", "val"]
-Shot = Literal["full", "half", "face"]
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +163,7 @@ def _motion(
 
 
 def choose_gesture(split: Split, shot: Shot, rng: np.random.Generator) -> str:
+    """A gesture that the split may see and that shows in the shot."""
     if split == "val" and rng.random() < 0.5 and shot != "face":
         return str(rng.choice(HELD_OUT))
     names = [g for g in GESTURES if g not in HELD_OUT and not (shot == "face" and g in WHOLE_BODY)]
@@ -188,7 +190,7 @@ def gesture(
     *,
     head_play: bool,
 ) -> Pose:
-    """A procedural gesture at times `t` [F]; `head_play` adds the lively head of a close-up (up to 35 degrees)."""
+    """A procedural gesture at times `t` [F]; `head_play` adds a close-up's lively head (up to 35 degrees)."""
     act = neutral(rest, len(t), rng)
     words, play = GESTURES[name]
     play(act, rest, t, rng)
@@ -231,7 +233,7 @@ def _captured(
 
 
 def _view(rest: dict[str, Array], view: int, shot: Shot, rng: np.random.Generator) -> Pose:
-    """One picture of a reference view: 0 at ease towards the camera, then turned, then closer and otherwise posed."""
+    """One picture of a reference view: 0 at ease towards the camera, 1 turned, 2 closer, otherwise posed."""
     t = rng.uniform(0, 4, 1)
     face = act_face(t, rng, 0.2)
     if view == 0:
@@ -254,8 +256,9 @@ def _join(poses: list[Pose]) -> Pose:
     actions = sorted({k for p in poses for k in p.face})
     world = {b: np.concatenate([p.world[b] for p in poses]) for b in sorted(bones)}
     face = {
-        k: np.concatenate([p.face.get(k, np.zeros(n)) for p, n in zip(poses, counts, strict=True)]) for k in actions
-    }  # fmt: skip
+        k: np.concatenate([p.face.get(k, np.zeros(n)) for p, n in zip(poses, counts, strict=True)])
+        for k in actions
+    }
     return Pose(world, face, np.concatenate([p.shift for p in poses]), poses[0].motion, poses[0].words)
 
 
@@ -281,7 +284,7 @@ def _cameras(
     hips = (points["upperleg01.L"] + points["upperleg01.R"]) / 2
 
     def frame(which: list[int], kind: Shot) -> Camera:
-        return _frame_shot(
+        return frame_shot(
             meshes[which][:, studio.body.skin], points["head"][which], hips[which], kind, size, rng
         )
 
@@ -289,58 +292,9 @@ def _cameras(
     return [shared] * (FRAMES + 1) + [frame([FRAMES + 1], shot), frame([FRAMES + 2], CLOSER[shot])]
 
 
-def _frame_shot(
-    meshes: NDArray[np.float32],
-    head: Array,
-    hips: Array,
-    shot: Shot,
-    size: tuple[int, int],
-    rng: np.random.Generator,
-) -> Camera:
-    top = float(meshes[..., 2].max())
-    crown = float(head[:, 2].max()) + 0.17
-    if shot == "full":
-        low, high, middle = float(meshes[..., 2].min()), top, (meshes.min((0, 1)) + meshes.max((0, 1))) / 2
-        extent = max(high - low, float(np.ptp(meshes[..., 0]))) * rng.uniform(1.06, 1.3)
-    elif shot == "half":
-        low, high, middle = (
-            float(hips[:, 2].min()) - rng.uniform(-0.05, 0.25),
-            crown,
-            (head.mean(0) + hips.mean(0)) / 2,
-        )
-        extent = (high - low) * rng.uniform(1.1, 1.3)
-    else:
-        low, high, middle = crown - rng.uniform(0.36, 0.55), crown, head.mean(0)
-        extent = (high - low) * rng.uniform(1.05, 1.2)
-    fov = float(rng.uniform(18, 32))
-    distance = extent / 2 / np.tan(np.radians(fov) / 2) + 0.15
-    slack = 0.03 * extent
-    x, z = middle[0] + rng.uniform(-1, 1) * slack, (low + high) / 2 + rng.uniform(-1, 1) * slack
-    eye = (x + rng.normal() * 0.05 * distance, middle[1] - distance, z + rng.uniform(-0.05, 0.12) * distance)
-    return Camera(tuple(map(float, eye)), (float(x), float(middle[1]), float(z)), size, fov)
-
-
-def random_light(rng: np.random.Generator) -> Light:
-    """A key light from somewhere in front, of a slight tint."""
-    angle, height = rng.uniform(-1.2, 1.2), rng.uniform(0.1, 0.9)
-    tint = 1 + rng.normal(size=3) * 0.05
-    key = rng.uniform(0.5, 0.95)
-    key_light = tuple(map(float, key * tint))
-    sky = tuple(map(float, rng.uniform(0.38, 0.62) * (1 + rng.normal(size=3) * 0.04)))
-    ground = tuple(0.5 * s for s in sky)
-    direction = (float(np.sin(angle)), float(-np.cos(angle)), float(height))
-    return Light(direction, key_light, (-direction[0], -0.6, 0.2), (0.14, 0.16, 0.19), sky, ground)
-
-
 def _walls(backdrop: Backdrop, size: tuple[int, int], rng: np.random.Generator) -> list[Array]:
     shared = backdrop.cut(size, None)
     return [shared] * (FRAMES + 1) + [backdrop.cut(size, rng) for _ in range(VIEWS - 1)]
-
-
-def compose(rgba: NDArray[np.uint8], wall: Array) -> NDArray[np.uint8]:
-    """Premultiplied [H, W, 4] over a wall [3, H, W] 0..1 -> uint8 [3, H, W]."""
-    color, alpha = rgba[..., :3].transpose(2, 0, 1), rgba[..., 3] / 255
-    return np.clip(color + wall * 255 * (1 - alpha) + 0.5, 0, 255).astype(np.uint8)
 
 
 def _about_z(angle: float) -> Array:
@@ -370,9 +324,15 @@ def _pictures(clips: list[Clip], which: slice) -> Pictures:
     return Pictures(
         torch.stack([torch.from_numpy(c.images[which]) for c in clips]),
         torch.stack([torch.from_numpy(c.masks[which]) for c in clips]),
-        stack(lambda k: k.body), stack(lambda k: k.world), stack(lambda k: k.hands), stack(lambda k: k.face.landmarks),
-        stack(lambda k: k.face.expression), stack(lambda k: k.face.rotation), stack(lambda k: k.face.crop), stack(lambda k: k.face.confidence),
-    )  # fmt: skip
+        stack(lambda k: k.body),
+        stack(lambda k: k.world),
+        stack(lambda k: k.hands),
+        stack(lambda k: k.face.landmarks),
+        stack(lambda k: k.face.expression),
+        stack(lambda k: k.face.rotation),
+        stack(lambda k: k.face.crop),
+        stack(lambda k: k.face.confidence),
+    )
 
 
 def render_split(
@@ -381,7 +341,7 @@ def render_split(
     """Write all shards of a split that are not there yet; returns the number of clips rendered now."""
     if clips % per_shard:
         raise KMCError(
-            f"Expected a number of clips that shards of {per_shard} divide, got {clips}; change --clips or --per-shard."
+            f"Expected clips that fill shards of {per_shard}, got {clips}: change --clips or --per-shard."
         )
     rendered = 0
     for number in range(clips // per_shard):
