@@ -21,6 +21,7 @@ OVERLAP: Final = (
     0.12  # neighbouring cut-outs share this much (of the torso's length), so that no gap opens at a joint
 )
 SOFT: Final = 0.02  # softness of a cut-out's edge against its neighbours, same unit
+MIRRORED: Final = 0.5  # a fitted size this far off the body's own is no size
 LAYERS_AT_ONCE: Final = 4_000_000  # canvas pixels times frames moved in one go: bounds memory, not speed
 
 
@@ -204,6 +205,9 @@ def part_transforms(source: Pose, here: Bones, target: Pose, there: Bones) -> tu
     }
     beyond = across[:, None] / along
     for part, (fit, usable) in fitted.items():
+        size = fit[:, :, 0].norm(dim=-1) / across
+        # Points that mirror (a person turned past the side) fit only a speck: then the bone alone decides.
+        usable = usable & (size > MIRRORED) & (size < 1 / MIRRORED)
         transforms[:, part] = torch.where(usable[:, None, None], fit, transforms[:, part])
         beyond[:, part] = torch.where(usable, 1.0, beyond[:, part])
     return transforms, beyond
@@ -286,9 +290,10 @@ def _sample_layers(
         if part == HEAD and shift is not None:
             where = where + shift
         grid = where / where.new_tensor((width, height)) * 2 - 1
-        # A person cut off by the picture goes on beyond its edge as it ends there.
+        # A bust cut off by the picture goes on beyond its edge as it ends there; a limb would smear.
+        edge = "border" if part in (TORSO, HEAD) else "zeros"
         whole = layer.expand(len(grid), -1, -1, -1)
-        moved.append(F.grid_sample(whole, grid, padding_mode="border", align_corners=False))
+        moved.append(F.grid_sample(whole, grid, padding_mode=edge, align_corners=False))
     return torch.stack(moved, 1)
 
 
