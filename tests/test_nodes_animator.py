@@ -3,6 +3,7 @@ apply.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 
 from checkpoints import TINY, tiny_text_encoder, write_tiny_animator
 from harness.inprocess import InProcessHost
+from kmc_core.model.checkpoint import load_animator_file, save_animator
 from kmc_core.model.conditions import AnimatorConditions
 from tiny import PARAMS, tiny_animator, tiny_conditions
 
@@ -235,6 +237,21 @@ def test_a_truncated_checkpoint_is_refused(host: InProcessHost) -> None:
     result = host.run({"1": load, "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}}})
     assert "cut.safetensors is damaged" in (result.error or "")
     (folder / "cut.safetensors").unlink()
+
+
+def test_weights_of_other_sizes_are_refused(host: InProcessHost) -> None:
+    folder = host.base / "models" / "kmc"
+    _, state = load_animator_file(folder / TINY)
+    save_animator(folder / "wide.safetensors", replace(PARAMS, pixel_width=16), state, {})
+    save_animator(folder / "more.safetensors", PARAMS, state | {"other.weight": torch.ones(1)}, {})
+    for name, message in (
+        ("wide", "The weights do not fit the checkpoint's own sizes"),
+        ("more", "no animator has"),
+    ):
+        load = {"class_type": "KMC_LoadAnimator", "inputs": {"checkpoint": f"{name}.safetensors"}}
+        result = host.run({"1": load, "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}}})
+        assert message in (result.error or "")
+        (folder / f"{name}.safetensors").unlink()
 
 
 def test_a_checkpoint_outside_the_folder_is_refused(host: InProcessHost) -> None:

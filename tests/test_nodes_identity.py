@@ -277,3 +277,31 @@ def test_detail_needs_the_motion_of_the_same_frames(host: InProcessHost) -> None
     assert "The motion has 6 frames, but 3 frames from frame 4 were asked for" in (
         host.run(prompt).error or ""
     )
+
+
+def test_cancel_ends_reading_pictures_and_restoring_detail(host: InProcessHost) -> None:
+    subject = character()
+    detail = {
+        "images": ["images", 0], "motion": ["motion", 0], "identity": ["identity", 0], "longest_side": 64,
+        "start_frame": 0, "person": 0,
+    }  # fmt: skip
+    restoring = {
+        "images": host.value(torch.zeros(40, 32, 24, 3)),
+        "motion": host.value(retarget(person(40), subject)),
+        "identity": host.value(choose_identity(subject)),
+        "node": {"class_type": "KMC_RestoreDetail", "inputs": detail},
+        "show": shown("node"),
+    }
+    reading = creating(host, portrait().expand(40, -1, -1, -1))
+    reading = {"images": reading["images"], "node": reading["create"], "show": shown("node")}
+    for prompt in (restoring, reading):
+        seen: list[int] = []
+
+        def cancel(event: str, data: Any, seen: list[int] = seen) -> None:
+            if event == "progress" and data["node"] == "node":
+                seen.append(data["value"])
+                host.interrupt()
+
+        assert host.run(prompt, on_event=cancel).interrupted
+        assert len(seen) <= 2 and seen[0] < 40
+    assert host.run({"1": host.value(0), "2": shown("1")}).success

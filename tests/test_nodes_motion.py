@@ -315,3 +315,17 @@ def test_a_silent_video_has_no_sound_and_still_makes_a_video(host: InProcessHost
     result = host.run(prompt)
     assert result.success, result.error
     assert result.output("3") is None and result.output("3", 1) == 8.0
+
+
+def test_cancel_ends_drawing_and_the_next_run_works(host: InProcessHost) -> None:
+    seen: list[int] = []
+
+    def cancel(event: str, data: Any) -> None:
+        if event == "progress" and data["node"] == "2":
+            seen.append(data["value"])
+            host.interrupt()
+
+    preview = {"class_type": "KMC_PreviewMotion", "inputs": {"motion": ["1", 0], "longest_side": 64}}
+    assert host.run({"1": host.value(person(200)), "2": preview}, on_event=cancel).interrupted
+    assert len(seen) <= 2 and seen[0] < 200
+    assert host.run({"1": host.value(person(2)), "2": preview}).success

@@ -173,7 +173,7 @@ class TextModel(nn.Module):
 
     def load_sd(self, state: dict[str, Tensor]) -> tuple[list[str], list[str]]:
         """Load strictly; nothing can be missing or left over."""
-        self.encoder.load_state_dict(state, strict=True, assign=getattr(self, "can_assign_sd", False))
+        _fill(self.encoder, state, assign=getattr(self, "can_assign_sd", False))
         return [], []
 
 
@@ -227,11 +227,18 @@ def load_animator(path: Path) -> tuple[CoreModelPatcher, comfy.sd.CLIP, comfy.sd
     """A checkpoint as the host's MODEL, CLIP and VAE. KMCError when it is missing, damaged or foreign."""
     params, state = load_animator_file(path)
     network, text = _part(state, "animator."), _part(state, "text.")
+    if len(network) + len(text) != len(state):
+        raise KMCError(f"{path.name} holds tensors that no animator has. Download or copy it again.")
+    return _model(params, network), _clip(params.text, text), PixelVAE()
+
+
+def _fill(module: nn.Module, state: dict[str, Tensor], assign: bool) -> None:
+    """Load weights strictly; KMCError lists what does not fit."""
     try:
-        return _model(params, network), _clip(params.text, text), PixelVAE()
-    except RuntimeError as error:  # load_state_dict lists what does not fit
+        module.load_state_dict(state, strict=True, assign=assign)
+    except RuntimeError as error:
         raise KMCError(
-            f"{path.name} does not fit its own sizes ({error}). Download or copy it again."
+            f"The weights do not fit the checkpoint's own sizes: {error}. Copy it again."
         ) from error
 
 
@@ -247,7 +254,7 @@ def _model(params: AnimatorParams, state: dict[str, Tensor]) -> CoreModelPatcher
     )
     model = AnimatorModel(config, device=offload_device)
     patcher = CoreModelPatcher(model, load_device=load_device, offload_device=offload_device)
-    model.diffusion_model.load_state_dict(state, strict=True, assign=patcher.is_dynamic())
+    _fill(model.network, state, assign=patcher.is_dynamic())
     return patcher
 
 
