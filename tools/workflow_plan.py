@@ -149,6 +149,7 @@ def animation(case: Case) -> tuple[Group, ...]:
                 "images": Link("pictures", "IMAGE"),
                 "motion": Link("fit", "motion"),
                 "identity": Link("identity", "identity"),
+                "longest_side": 512,
             }),
             "sound": Step("KMC_VideoInfo", {"video": video}),
             "video": Step("CreateVideo", {
@@ -170,8 +171,8 @@ PLANS = (
                 driver="portrait.mp4",
                 character="portrait.png",
                 subject="Mira",
-                description="a young woman",
-                wish="talking to the camera, plain background",
+                description="a woman with long brown hair in a teal sweater",
+                wish="talking, plain background",
             )
         ),
     ),
@@ -184,8 +185,8 @@ PLANS = (
                 driver="full_body.mp4",
                 character="full_body.png",
                 subject="Noa",
-                description="a person",
-                wish="full body",
+                description="a woman in a red striped shirt and blue trousers",
+                wish="waving, plain background",
             )
         ),
     ),

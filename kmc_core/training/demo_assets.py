@@ -1,4 +1,4 @@
-"""Make the bundled characters and the driving clip: `python -m kmc_core.training.demo_assets`.
+"""Make the bundled characters and driving clips: `python -m kmc_core.training.demo_assets`.
 
 Rendered from CC0 data by the code that renders training clips, but larger and with cast shadows.
 The clip's exact motion goes beside the tests (`--truth tests/golden/driving_truth.safetensors`).
@@ -35,6 +35,7 @@ LIGHT: Final = Light(
 FPS: Final = 24
 # (gesture, seconds, seed): what the driving person does, one after the other.
 SCENE: Final = (("wave", 0.9, 5), ("step", 0.5, 2), ("turn", 0.6, 3), ("raise", 0.7, 8))
+TALK: Final = (("nod", 0.9, 2), ("shake", 1.0, 4), ("nod", 0.8, 7))  # what the talking head does
 BLEND: Final = 0.22  # seconds from one gesture into the next
 BEAT: Final = 0.5  # seconds between the clicks of the sound
 RATE: Final = 44100
@@ -109,21 +110,29 @@ def studio_wall(camera: Camera, colors: tuple[Any, Any], feet: NDArray[np.float3
     return wall * (1 - 0.5 * np.clip(shade / 5, 0, 1))
 
 
-def scene(rest: dict[str, Array], seed: int) -> Pose:
-    """The driving person's motion: the gestures of SCENE, one blending into the next, and back to rest."""
-    frames = round(sum(seconds for _, seconds, _ in SCENE) * FPS)
+def scene(
+    rest: dict[str, Array], seed: int, gestures: tuple[tuple[str, float, int], ...], lively: float
+) -> Pose:
+    """The driving person's motion: one gesture blending into the next, and back to rest; see `act_face`."""
+    frames = round(sum(seconds for _, seconds, _ in gestures) * FPS)
     t = np.arange(frames) / FPS
     mixed = neutral(rest, frames, np.random.default_rng(seed))
     begin = 0.15
-    for name, seconds, part in SCENE:
+    for name, seconds, part in gestures:
         act = neutral(rest, frames, np.random.default_rng(seed))
         GESTURES[name][1](act, rest, t - begin, np.random.default_rng(part))
         inside = np.clip((t - begin) / BLEND, 0, 1) * np.clip((begin + seconds - t) / BLEND, 0, 1)
         mixed = mix(mixed, act, inside * inside * (3 - 2 * inside))
         begin += seconds - BLEND / 2
-    face = act_face(t, np.random.default_rng(seed), 0.6)
+    face = act_face(t, np.random.default_rng(seed), lively)
     shift = mixed.hips if mixed.hips is not None else np.zeros((frames, 3))
-    return Pose(pose_act(mixed, rest, np.zeros(frames)), face, shift, "scene", "waving, stepping, turning")
+    return Pose(
+        pose_act(mixed, rest, np.zeros(frames)),
+        face,
+        shift,
+        "scene",
+        ", ".join(GESTURES[name][0] for name, *_ in gestures),
+    )
 
 
 def mix(a: Act, b: Act, weight: Array) -> Act:
@@ -140,23 +149,27 @@ def mix(a: Act, b: Act, weight: Array) -> Act:
     return Act(**{f.name: blend(getattr(a, f.name), getattr(b, f.name)) for f in fields(Act)})
 
 
-def driving_clip(studio: Studio, spec: Character, video: Path, truth: Path) -> None:
-    """Render the scene, write the video with sound and the exact motion."""
+def driving_clip(studio: Studio, spec: Character, video: Path, truth: Path | None) -> None:
+    """Render the scene, or the talking head for a bust; write the video with sound, and the exact motion."""
     person = character(studio, spec)
-    pose = scene(studio.body.rest_heads(person.phenotype, person.shape), spec.seed)
+    rest = studio.body.rest_heads(person.phenotype, person.shape)
+    pose = scene(rest, spec.seed, *((TALK, 1.0) if spec.close else (SCENE, 0.6)))
     out = posed(studio, person, pose)
     offsets = pose.shift + grounding(studio, out)
     meshes = out["vertices"].numpy() + offsets[:, None].astype(np.float32)
     top = float(meshes[:, studio.body.skin][..., 2].max())
-    camera = _camera(-0.12, top + 0.1, spec.size)
+    camera = (
+        _camera(top - 0.44, top + 0.08, spec.size) if spec.close else _camera(-0.12, top + 0.1, spec.size)
+    )
     frames, pictures = [], []
     for index, mesh in enumerate(meshes):
-        wall = studio_wall(camera, spec.wall, mesh[studio.body.skin])
+        wall = studio_wall(camera, spec.wall, None if spec.close else mesh[studio.body.skin])
         frames.append(compose(studio.renderer.draw(mesh, camera, LIGHT, person.look), wall))
         actions = expression_vector({k: float(v[index]) for k, v in pose.face.items()})
         pictures.append(studio.annotate(out, index, offsets[index], camera, actions))
     write_video(video, np.stack(frames).transpose(0, 2, 3, 1))
-    save_motion(to_motion(pictures, float(FPS), spec.size), truth)
+    if truth is not None:
+        save_motion(to_motion(pictures, float(FPS), spec.size), truth)
 
 
 def metronome(seconds: float) -> NDArray[np.float32]:
@@ -207,6 +220,7 @@ DRIVER: Final = Character(
     },
     {"gender": 0.1, "muscle": 0.6, "weight": 0.5, "height": 0.55, "age": 0.6, "proportions": 0.75},
 )
+TALKER: Final = replace(DRIVER, file="portrait.mp4", size=(384, 384), close=True, seed=12)
 CHARACTERS: Final = (
     Character(
         "portrait.png",
@@ -302,8 +316,9 @@ def main() -> None:
             Image.fromarray(picture(studio, spec).transpose(1, 2, 0)).save(
                 arguments.out / spec.file, optimize=True
             )
-    if arguments.only in (None, DRIVER.file):
-        driving_clip(studio, DRIVER, arguments.out / DRIVER.file, arguments.truth)
+    for spec, truth in ((DRIVER, arguments.truth), (TALKER, None)):
+        if arguments.only in (None, spec.file):
+            driving_clip(studio, spec, arguments.out / spec.file, truth)
 
 
 if __name__ == "__main__":
