@@ -148,12 +148,12 @@ def pixels(camera: Camera, points: Array, origin: Array) -> Array:
 
 
 def _inside(points: Array, camera: Camera) -> NDArray[np.bool_]:
-    return ((points[..., :2] >= 0) & (points[..., :2] < camera.size)).all(-1)
+    return np.asarray(((points[..., :2] >= 0) & (points[..., :2] < camera.size)).all(-1))
 
 
 def with_confidence(points: Array, camera: Camera) -> Array:
     """Adds confidence: 1 in the picture, 0 outside of it."""
-    return np.concatenate([points, _inside(points, camera)[..., None]], -1)
+    return np.concatenate([points, _inside(points, camera)[..., None].astype(np.float64)], -1)
 
 
 def expression_vector(actions: dict[str, float]) -> Array:

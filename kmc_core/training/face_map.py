@@ -59,10 +59,12 @@ def find_vertices(net: Net, body: Body, seed: int) -> tuple[NDArray[np.intp], fl
 
 def _mirror(points: NDArray[Any]) -> NDArray[np.intp]:
     """The index of every point's mirror image in a symmetric set [N, 3] (x across)."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     middle = (points[:, 0].max() + points[:, 0].min()) / 2
-    return cKDTree(points).query((points - [middle, 0, 0]) * [-1, 1, 1] + [middle, 0, 0])[1]
+    return np.asarray(
+        KDTree(points).query((points - [middle, 0, 0]) * [-1, 1, 1] + [middle, 0, 0])[1], np.intp
+    )
 
 
 def _person_cost(

@@ -260,7 +260,7 @@ def _arm(act: Act, rest: Rest, side: str, trunk: Array) -> dict[str, Array]:
     shoulder, elbow, wrist = (rest[f"{k}.{side}"] for k in ("upperarm01", "lowerarm01", "wrist"))
     upper, fore = elbow - shoulder, wrist - elbow
     first, second = two_bones(
-        shoulder, act.hands[side], np.linalg.norm(upper), np.linalg.norm(fore), act.poles[side]
+        shoulder, act.hands[side], float(np.linalg.norm(upper)), float(np.linalg.norm(fore)), act.poles[side]
     )
     bend = np.cross(first, second)
     rest_bend = np.cross(upper, fore)

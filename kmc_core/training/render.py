@@ -1,6 +1,6 @@
 """Draw posed people with OpenGL off screen, with exact alpha and depth. Training only: needs `moderngl`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,8 +17,8 @@ Array = NDArray[np.float32]
 class Camera:
     """A pinhole camera in world metres (z up); camera axes are x right, y down, z away."""
 
-    eye: tuple[float, float, float]
-    target: tuple[float, float, float]
+    eye: Sequence[float]
+    target: Sequence[float]
     size: tuple[int, int]  # width, height in pixels
     fov: float = 30.0  # vertical, degrees
 
@@ -63,12 +63,12 @@ class Camera:
 class Light:
     """A key light, a fill and a sky/ground ambient."""
 
-    key_direction: tuple[float, float, float] = (0.45, -0.75, 0.5)
-    key_light: tuple[float, float, float] = (0.75, 0.72, 0.68)
-    fill_direction: tuple[float, float, float] = (-0.7, -0.6, 0.2)
-    fill_light: tuple[float, float, float] = (0.16, 0.18, 0.22)
-    sky: tuple[float, float, float] = (0.5, 0.52, 0.56)
-    ground: tuple[float, float, float] = (0.26, 0.24, 0.22)
+    key_direction: Sequence[float] = (0.45, -0.75, 0.5)
+    key_light: Sequence[float] = (0.75, 0.72, 0.68)
+    fill_direction: Sequence[float] = (-0.7, -0.6, 0.2)
+    fill_light: Sequence[float] = (0.16, 0.18, 0.22)
+    sky: Sequence[float] = (0.5, 0.52, 0.56)
+    ground: Sequence[float] = (0.26, 0.24, 0.22)
     shadow: float = 0.0  # strength of cast shadows, 0 draws none
 
     def matrix(self, centre: NDArray[Any], radius: float) -> NDArray[np.float64]:
@@ -90,7 +90,8 @@ class Renderer:
         """`rest` [V, 3] template positions, `paint` [V, 4] as Body.paint, `triangles` [N, 3]."""
         import moderngl
 
-        self.gl: Any = moderngl.create_context(standalone=True, backend="egl")
+        egl: Any = "egl"  # moderngl annotates this argument wrongly
+        self.gl: Any = moderngl.create_standalone_context(backend=egl)
         self.gl.enable(moderngl.DEPTH_TEST)
         self.rest, self.kind, self.triangles = rest, paint[:, 0], triangles
         self.normals = vertex_normals_operator(triangles, len(rest))
@@ -192,9 +193,7 @@ class Renderer:
             program[name].write(value.T.astype("f4").tobytes() if value.ndim == 2 else value.tobytes())
 
 
-def _scalp(
-    rest: Array, paint: Array, triangles: NDArray[np.int32]
-) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+def _scalp(rest: Array, paint: Array, triangles: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[np.int32]]:
     """Vertices of the scalp, and the triangles of a hair shell over it, numbered behind the mesh's own."""
     grown = (
         (paint[:, 0] == shading.SKIN)

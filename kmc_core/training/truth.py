@@ -279,7 +279,7 @@ def _cameras(
 ) -> list[Camera]:
     """One camera for the frames and the first view, own ones for the other views."""
     bones = {name: studio.body.bone(name) for name in ("head", "upperleg01.L", "upperleg01.R")}
-    lift = meshes[:, 0] - out["vertices"][:, 0].numpy()
+    lift = (meshes[:, 0] - out["vertices"][:, 0].numpy()).astype(np.float64)
     points = {k: out["bone_poses"][:, i, :3, 3].numpy() + lift for k, i in bones.items()}
     hips = (points["upperleg01.L"] + points["upperleg01.R"]) / 2
 
