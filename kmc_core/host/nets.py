@@ -1,6 +1,4 @@
-"""Perception under the host's memory manager: loaded once, moved by the host, with its progress bar and its
-cancel.
-"""
+"""Perception under the host's memory manager: loaded once, moved by the host; progress bar and cancel."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,17 +10,13 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.utils import ProgressBar
 
+from ..perception.backends import MODULES
 from ..perception.extract import Perception
 from ..perception.suite import Backend
 from .folders import perception_weights
 
 # Activations of the largest net (pose landmarks, 256 px) on a batch of frames stay below this.
 ACTIVATIONS = 512 * 1024**2
-MODULES: dict[Backend, str] = {
-    "torch": "torch",
-    "onnxruntime": "onnxruntime",
-    "ai-edge-litert": "ai_edge_litert",
-}
 
 
 def backends() -> list[str]:
@@ -31,9 +25,7 @@ def backends() -> list[str]:
 
 
 def perception(backend: Backend) -> Perception:
-    """The nets, on the host's device and ready to run. Kept between runs; the host may move them out in
-    between.
-    """
+    """The nets on the host's device, ready to run. Kept between runs, moved out by the host at will."""
     device = mm.get_torch_device()
     dtype = torch.float16 if mm.should_use_fp16(device) else torch.float32
     nets, patcher = _loaded(backend, device, dtype)
