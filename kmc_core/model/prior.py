@@ -21,6 +21,7 @@ OVERLAP: Final = (
     0.12  # neighbouring cut-outs share this much (of the torso's length), so that no gap opens at a joint
 )
 SOFT: Final = 0.02  # softness of a cut-out's edge against its neighbours, same unit
+SMOOTH_SIDE: Final = 96  # samples along the longer side that the smooth displacement of a face needs
 MIRRORED: Final = 0.5  # a fitted size this far off the body's own is no size
 LAYERS_AT_ONCE: Final = 4_000_000  # canvas pixels times frames moved in one go: bounds memory, not speed
 
@@ -109,8 +110,8 @@ def move_person(image: Tensor, mask: Tensor, source: Pose, target: Pose) -> Move
     for first in range(0, len(target.body), step):
         part = slice(first, first + step)
         shift = face_displacement(source, target, transforms[:, HEAD], part, (height, width))
-        moved = _sample_layers(layers, here, transforms[part], beyond[part], shift)
-        moved = moved * (there.known[part] & here.known)[:, :, None, None, None]
+        known = there.known[part] & here.known
+        moved = _sample_layers(layers, here, transforms[part], beyond[part], shift, known)
         colour, coverage = _stack(moved, order[part], background)
         colours.append(colour)
         coverages.append(coverage)
@@ -254,7 +255,7 @@ def face_displacement(
 ) -> Tensor | None:
     """How far (pixels, [F, H, W, 2]) the face's features lie from where the head's similarity puts them.
 
-    Gaussian interpolation of the landmarks' residuals at half resolution; zero away from the face.
+    Gaussian interpolation of the landmarks' residuals on a coarse grid; zero away from the face.
     """
     if source.face_seen[0] < SEEN:
         return None
@@ -262,24 +263,29 @@ def face_displacement(
     landmarks = target.landmarks[part][:, KNOTS, :2]
     predicted = torch.einsum("fij,flj->fli", head[part][:, :, :2], landmarks) + head[part][:, None, :, 2]
     residual = source.landmarks[:, KNOTS, :2] - predicted  # F L 2
-    grid = _pixels(height // 2, width // 2, landmarks.device) * 2
+    coarse = max(2, max(size) // SMOOTH_SIDE)
+    grid = _pixels(height // coarse, width // coarse, landmarks.device)
+    grid = grid * grid.new_tensor((width / (width // coarse), height / (height // coarse)))
     reach = 0.05 * (landmarks.amax(1) - landmarks.amin(1)).amax(-1).clamp(min=1)  # F
     distance = torch.cdist(grid.expand(len(landmarks), -1, -1), landmarks) / reach[:, None, None]
     weight = torch.exp(-0.5 * distance.square())
     shift = weight @ residual / (weight.sum(-1, keepdim=True) + 0.05)
     shift = shift * (target.face_seen[part] >= SEEN)[:, None, None]
-    shift = shift.view(-1, height // 2, width // 2, 2).permute(0, 3, 1, 2)
+    shift = shift.view(-1, height // coarse, width // coarse, 2).permute(0, 3, 1, 2)
     return F.interpolate(shift, size=size, mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
 
 
 def _sample_layers(
-    layers: Tensor, here: Bones, transforms: Tensor, beyond: Tensor, shift: Tensor | None
+    layers: Tensor, here: Bones, transforms: Tensor, beyond: Tensor, shift: Tensor | None, known: Tensor
 ) -> Tensor:
-    """Move layers [P, 4, H, W] to [F, P, 4, H, W]; `here` are the bones of the picture."""
+    """Move layers [P, 4, H, W] to [F, P, 4, H, W], empty where a part is not `known` [F, P]; `here` are the
+    bones of the picture.
+    """
     height, width = layers.shape[-2:]
     pixels = _pixels(height, width, layers.device)
-    moved = []
-    for part, layer in enumerate(layers):
+    moved = layers.new_zeros(len(transforms), *layers.shape)
+    for part in known.any(0).nonzero().flatten().tolist():
+        layer = layers[part]
         where = pixels @ transforms[:, part, :, :2].mT + transforms[:, part, None, :, 2]
         start, bone = here.a[0, part], here.b[0, part] - here.a[0, part]
         length = bone.norm().clamp(min=1e-3)
@@ -293,8 +299,9 @@ def _sample_layers(
         # A bust cut off by the picture goes on beyond its edge as it ends there; a limb would smear.
         edge = "border" if part in (TORSO, HEAD) else "zeros"
         whole = layer.expand(len(grid), -1, -1, -1)
-        moved.append(F.grid_sample(whole, grid, padding_mode=edge, align_corners=False))
-    return torch.stack(moved, 1)
+        sampled = F.grid_sample(whole, grid, padding_mode=edge, align_corners=False)
+        moved[:, part] = sampled * known[:, part, None, None, None]
+    return moved
 
 
 def _stack(moved: Tensor, order: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
