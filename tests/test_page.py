@@ -68,7 +68,7 @@ def test_a_workflow_runs_and_shows_motion_and_result(
     report = page(short_graph(http_host, NAMES[0], tmp_path), renderer=renderer, ask=QUESTIONS)
     assert report.ended == "execution_success", report.error or report.queued
     assert report.success
-    assert {"KMC_PreviewMotion", "SaveVideo", "KMC_ExampleImage"} <= set(report.answers["showing"])
+    assert {"KMC_PreviewMotion", "SaveVideo"} <= set(report.answers["showing"])
     assert report.answers["overlaps"] == []  # room was kept for the pictures that appeared
 
 

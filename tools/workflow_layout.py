@@ -14,8 +14,14 @@ from workflow_plan import Plan
 # Pixels on the canvas. Rows are those of the page's taller renderer (Nodes 2.0), so that both fit.
 TITLE, SOCKET_ROW, WIDGET_ROW, TEXT_BOX, PADDING = 30, 24, 34, 120, 16
 WIDTH, NOTE_WIDTH = 320, 360
-# Pictures and videos appear below the widgets after a run: room for them is kept free.
-SHOWN = {"KMC_PreviewMotion": 340, "SaveVideo": 340, "KMC_ExampleImage": 300, "KMC_ExampleVideo": 0}
+# Pictures and videos appear below the widgets in a run, and Load Video shows its file: that room is kept free.
+SHOWN = {
+    "KMC_ExampleImage": 300,
+    "KMC_ExampleVideo": 330,
+    "KMC_PreviewMotion": 340,
+    "KMC_DistilledSampler": 240,
+    "SaveVideo": 340,
+}
 MULTILINE = {"KMC_EnhancePrompt": 1, "KMC_CreateSubject": 1, "CLIPTextEncode": 1}
 GAP, COLUMN_GAP, FRAME, FRAME_TITLE = 40, 50, 20, 50
 CHARACTERS_A_LINE, LINE_HEIGHT = 48, 20  # of a note
