@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..motion.skeleton import BODY_JOINTS, JOINT
-from .crops import crop, from_crop, normalised_angle, square
+from .crops import crop, from_crop, normalised_angle, picked, square
 from .detect import BODY_GRID, Detection, detect
 from .follow import Look, follow
 from .suite import Perception, run
@@ -75,7 +75,7 @@ class _BodyWatcher:
                     torch.zeros(n, POINTS, 3))  # fmt: skip
 
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
-        crops = crop(self._frames[index], rois, INPUT)
+        crops = crop(picked(self._frames, index), rois, INPUT)
         flat, score, heat, world = run(self._nets.pose_landmarks, crops, OUTPUTS)
         raw = flat.unflatten(1, (-1, 5))  # n 39 (x y z visibility presence)
         refined = _refined(raw[:, :POINTS, :3], heat[..., :POINTS].sigmoid())
@@ -91,7 +91,7 @@ class _BodyWatcher:
     def search(self, index: Tensor, near: Tensor) -> Tensor:
         height, width = self._frames.shape[-2:]
         whole = square(width, height).expand(len(index), 4)
-        found = detect(self._nets.pose_detector, BODY_GRID, self._frames[index], whole)
+        found = detect(self._nets.pose_detector, BODY_GRID, picked(self._frames, index), whole)
         rois, last = [], torch.full((4,), torch.nan)
         for people, known in zip(found, near, strict=True):
             last = _same_person(people, last if known.isnan().any() else known)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -130,8 +130,12 @@ class VideoFile:
     def chunks(self, n: int) -> Iterator[Tensor]:
         with self._open() as (container, stream):
             pictures = (self._picture(frame) for frame in self._kept(container, stream))
-            while run := list(islice(pictures, n)):
-                yield rearrange(torch.from_numpy(np.stack(run)), "f h w c -> f c h w")
+            for first in pictures:
+                run = np.empty((n, *first.shape), np.uint8)  # filled as decoded: a list first would double it
+                count = 0
+                for count, picture in enumerate(chain([first], islice(pictures, n - 1)), start=1):
+                    run[count - 1] = picture
+                yield rearrange(torch.from_numpy(run[:count]), "f h w c -> f c h w")
 
     def _read_facts(self) -> _Facts:
         with self._open() as (container, stream):

@@ -6,22 +6,27 @@ angle).
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def crop(frames: Tensor, rois: Tensor, size: int) -> Tensor:
-    """The rois [n, 4] cut from uint8 frames [n, 3, H, W] -> [n, 3, size, size] float 0..1 on the frames'
-    device.
+def picked(frames: Tensor, index: Tensor) -> list[Tensor]:
+    """Views [3, H, W] of the frames `index` [m]: indexing would copy every pixel of them."""
+    return [frames[i] for i in index.tolist()]
+
+
+def crop(frames: Tensor | Sequence[Tensor], rois: Tensor, size: int) -> Tensor:
+    """The rois [n, 4] cut from n uint8 frames [3, H, W] -> [n, 3, size, size] float 0..1 on their device.
 
     Only the pixels under a roi are touched: they are averaged down to the crop's resolution first (so that a
     small crop of a large region does not alias), then read bilinearly in the crop's orientation. Outside is
     black.
     """
     if not len(rois):
-        return torch.zeros(0, 3, size, size, device=frames.device)
+        return torch.zeros(0, 3, size, size)
     return torch.cat([_cut(frame, *roi, size) for frame, roi in zip(frames, rois.tolist(), strict=True)])
 
 

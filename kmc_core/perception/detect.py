@@ -5,6 +5,7 @@ Overlapping answers are merged by their score, as BlazeFace (arXiv 1907.05047, s
 jitter.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -57,8 +58,10 @@ def anchor_centres(grid: DetectorGrid) -> Tensor:
     return torch.cat(layers)
 
 
-def detect(net: Net, grid: DetectorGrid, frames: Tensor, rois: Tensor) -> list[list[Detection]]:
-    """What is seen in the rois [n, 4] of uint8 frames [n, 3, H, W]: a list per frame, best score first."""
+def detect(
+    net: Net, grid: DetectorGrid, frames: Tensor | Sequence[Tensor], rois: Tensor
+) -> list[list[Detection]]:
+    """What is seen in the rois [n, 4] of n uint8 frames [3, H, W]: a list per frame, best score first."""
     boxes, logits = run(net, crop(frames, rois, grid.size))
     scores = logits[..., 0].clamp(-MAX_LOGIT, MAX_LOGIT).sigmoid()  # B A
     boxes = boxes.unflatten(-1, (-1, 2))  # B A 2+K 2

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..motion.skeleton import EXPRESSIONS, FACE_LANDMARKS, JOINT
 from ..motion.types import FaceMotion
-from .crops import crop, from_crop, square, to_crop
+from .crops import crop, from_crop, picked, square, to_crop
 from .detect import FACE_GRID, Detection, detect
 from .follow import Look, follow
 from .head_pose import head_rotation
@@ -71,7 +71,7 @@ class _FaceWatcher:
         )
 
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
-        flat, logit = run(self._nets.face_landmarks, crop(self._frames[index], rois, INPUT), (0, 1))
+        flat, logit = run(self._nets.face_landmarks, crop(picked(self._frames, index), rois, INPUT), (0, 1))
         points = from_crop(flat.reshape(len(index), FACE_LANDMARKS, 3), rois, INPUT)
         return Look(points, logit.reshape(len(index)).sigmoid(), _region(points), torch.zeros(len(index), 0))
 
@@ -80,7 +80,7 @@ class _FaceWatcher:
             return self._search_at_head(index, self._body[index])
         height, width = self._frames.shape[-2:]
         whole = square(width, height).expand(len(index), 4)
-        found = detect(self._nets.face_detector, FACE_GRID, self._frames[index], whole)
+        found = detect(self._nets.face_detector, FACE_GRID, picked(self._frames, index), whole)
         rois, last = [], torch.full((4,), torch.nan)
         for faces, known in zip(found, near, strict=True):
             last = _same_face(faces, last if known.isnan().any() else known)
@@ -93,7 +93,9 @@ class _FaceWatcher:
         windows, guesses = _head(body)
         known = torch.nonzero(~windows.isnan().any(1))[:, 0]
         if len(known):
-            found = detect(self._nets.face_detector, FACE_GRID, self._frames[index[known]], windows[known])
+            found = detect(
+                self._nets.face_detector, FACE_GRID, picked(self._frames, index[known]), windows[known]
+            )
             for place, faces in zip(known.tolist(), found, strict=True):
                 if faces:
                     middle = windows[place, :2]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..motion.skeleton import JOINT, LEFT, RIGHT
-from .crops import crop, from_crop, normalised_angle, square, to_crop
+from .crops import crop, from_crop, normalised_angle, picked, square, to_crop
 from .detect import PALM_GRID, Detection, detect
 from .follow import Look, follow
 from .suite import Perception, run
@@ -103,7 +103,9 @@ class _HandWatcher:
         )
 
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
-        flat, score, right = run(self._nets.hand_landmarks, crop(self._frames[index], rois, INPUT), (0, 1, 2))
+        flat, score, right = run(
+            self._nets.hand_landmarks, crop(picked(self._frames, index), rois, INPUT), (0, 1, 2)
+        )
         points = from_crop(flat.unflatten(1, (POINTS, 3)), rois, INPUT)
         score = score[:, 0]
         if self._arm is not None and self._forearm is not None:
@@ -117,7 +119,7 @@ class _HandWatcher:
             return self._search_at_wrist(index, self._arm[index], self._forearm[index])
         height, width = self._frames.shape[-2:]
         whole = square(width, height).expand(len(index), 4)
-        found = detect(self._nets.palm_detector, PALM_GRID, self._frames[index], whole)
+        found = detect(self._nets.palm_detector, PALM_GRID, picked(self._frames, index), whole)
         return torch.stack([self._own(place, palms) for place, palms in zip(index, found, strict=True)])
 
     def _search_at_wrist(self, index: Tensor, arm: Tensor, forearm: Tensor) -> Tensor:
@@ -129,7 +131,9 @@ class _HandWatcher:
         known = torch.nonzero(~windows.isnan().any(1))[:, 0]
         if not len(known):
             return guesses
-        found = detect(self._nets.palm_detector, PALM_GRID, self._frames[index[known]], windows[known])
+        found = detect(
+            self._nets.palm_detector, PALM_GRID, picked(self._frames, index[known]), windows[known]
+        )
         palms = torch.stack(
             [_palm_at(*seen) for seen in zip(found, arm[known, 2, :2], forearm[known], strict=True)]
         )
