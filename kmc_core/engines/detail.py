@@ -65,6 +65,6 @@ def _add_detail(low: Tensor, moved: Tensor) -> Tensor:
     differ = (low - coarse).abs().mean(1, keepdim=True)
     agree = F.avg_pool2d(torch.exp(-differ / AGREE), 3, 1, 1, count_include_pad=False)
     enlarged, coarse, agree = (
-        F.interpolate(x, size=size, mode="bicubic", align_corners=False) for x in (low, coarse, agree)
+        F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in (low, coarse, agree)
     )
     return (enlarged + agree * (moved - coarse)).clamp(0, 1)

@@ -43,6 +43,7 @@ class AnimatorParams:
     rope_axes: tuple[int, int, int] = (16, 24, 24)  # head dimensions for time, y, x
     pixel_width: int = 32  # width of the convolutional head that places gates at pixel precision
     flow_range: float = 0.06  # furthest refinement of the moved pixels, share of the trained side
+    shift: float = 3.0  # of the sampling schedule towards high noise (SD3, 2403.03206), where it is trained
     text: TextParams = field(default_factory=TextParams)
 
     def __post_init__(self) -> None:

@@ -21,7 +21,9 @@ OVERLAP: Final = (
     0.12  # neighbouring cut-outs share this much (of the torso's length), so that no gap opens at a joint
 )
 SOFT: Final = 0.02  # softness of a cut-out's edge against its neighbours, same unit
-SMOOTH_SIDE: Final = 96  # samples along the longer side that the smooth displacement of a face needs
+SMOOTH_SIDE: Final = 96  # samples along the longer side: enough for the smooth displacement of a face
+MASK_CONTRAST: Final = 3.0  # found masks are soft: a wide half-transparent rim would show as a ghost
+SMOOTH_SIDE: Final = 96  # samples along the longer side: enough for a smooth displacement
 MIRRORED: Final = 0.5  # a fitted size this far off the body's own is no size
 LAYERS_AT_ONCE: Final = 4_000_000  # canvas pixels times frames moved in one go: bounds memory, not speed
 
@@ -183,7 +185,7 @@ def cut_out(image: Tensor, mask: Tensor, bones: Bones) -> Tensor:
     distance = ((pixels[None] - nearest).norm(dim=-1) - radius[:, None]) / bones.scale[0]  # P (H W)
     distance = torch.where(bones.known[0][:, None], distance, torch.inf)
     share = torch.sigmoid((distance.amin(0) + OVERLAP - distance) / SOFT).nan_to_num(0.0)
-    coverage = share.view(-1, 1, height, width) * mask
+    coverage = share.view(-1, 1, height, width) * ((mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
     return torch.cat((image * coverage, coverage), 1)
 
 
@@ -322,7 +324,8 @@ def fill_background(image: Tensor, mask: Tensor) -> Tensor:
     Pull-push: known pixels are averaged into ever smaller pictures; on the way back the coarser one fills
     what the finer one does not know.
     """
-    grown = F.max_pool2d(mask[None], 5, 1, 2) > 0.1
+    reach = max(2, max(mask.shape[-2:]) // GROWN // 2)
+    grown = F.max_pool2d(mask[None], 2 * reach + 1, 1, reach) > 0.1
     known = (~grown).to(image)
     pyramid = [(image[None] * known, known)]
     while min(pyramid[-1][0].shape[-2:]) > 1:

@@ -10,9 +10,10 @@ from ..model.conditions import KEEP, AnimatorConditions
 from ..model.transformer import Animator
 
 
-def linear_sigmas(steps: int) -> Tensor:
-    """Noise levels [steps + 1] from 1 to 0, evenly spaced."""
-    return torch.linspace(1, 0, steps + 1)
+def shifted_sigmas(steps: int, shift: float) -> Tensor:
+    """Noise levels [steps + 1] from 1 to 0, evenly spaced and then shifted towards 1 (SD3, 2403.03206)."""
+    sigmas = torch.linspace(1, 0, steps + 1)
+    return shift * sigmas / (1 + (shift - 1) * sigmas)
 
 
 def sample(
@@ -32,7 +33,7 @@ def sample(
     references = animator.encode_references(conditions)
     null = conditions.drop(*KEEP)
     null_references = animator.encode_references(null) if guidance != 1 else references
-    sigmas = linear_sigmas(steps).to(z)
+    sigmas = shifted_sigmas(steps, animator.params.shift).to(z)
     for step, (sigma, following) in enumerate(pairwise(sigmas)):
         level = sigma.expand(batch)
         x0_hat = animator.denoise(z, level, conditions, references)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from ..model.conditions import AnimatorConditions
 from ..motion.draw import LIMB_CHANNELS
 
-# Noise levels are drawn as sigmoid(N(0.8, 0.8)): most of the work is at high noise, where the conditions
-# decide.
-SIGMA_MEAN, SIGMA_SPREAD = 0.8, 0.8
+# Noise levels are drawn as sigmoid(N(2, 1)): the conditions nearly decide the result, so what counts are few
+# steps from much noise.
+SIGMA_MEAN, SIGMA_SPREAD = 2.0, 1.0
 SMALLEST_SIGMA = 0.3  # velocity weighting 1 / sigma stops growing here
 DETAIL = tuple(
     k for k, name in enumerate(LIMB_CHANNELS) if name.startswith(("hand", "l_hand", "r_hand", "face"))
