@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 MOMENTS = 6
-CELL_HEIGHT, LABEL_WIDTH, GAP = 168, 190, 6
+CELL_HEIGHT, LABEL_WIDTH, GAP = 168, 176, 6
+SHEET_WIDTH = 1980  # two blocks of upright clips side by side
 WIDEST_CELL = 4 / 3  # wider frames are cropped around their middle
 PAPER, INK, QUIET = (250, 250, 248), (30, 30, 30), (120, 120, 120)
 
@@ -28,15 +29,18 @@ class Row:
 
 
 def save_contact_sheet(rows: Sequence[Row], path: Path) -> None:
-    """Write the sheet as a picture file."""
+    """Write the sheet as a picture file; narrow blocks stand side by side."""
     blocks = [_block(row) for row in rows]
-    width = max(block.width for block in blocks)
-    height = sum(block.height for block in blocks) + 3 * GAP * (len(blocks) + 1)
-    sheet = Image.new("RGB", (width, height), PAPER)
-    top = 3 * GAP
-    for block in blocks:
-        sheet.paste(block, (0, top))
-        top += block.height + 3 * GAP
+    width = max(SHEET_WIDTH, *(block.width for block in blocks))
+    left, top, places = 0, 3 * GAP, []
+    for block in blocks:  # all are equally high
+        if left + block.width > width:
+            left, top = 0, top + block.height + 3 * GAP
+        places.append((left, top))
+        left += block.width
+    sheet = Image.new("RGB", (width, top + blocks[-1].height + 3 * GAP), PAPER)
+    for block, place in zip(blocks, places, strict=True):
+        sheet.paste(block, place)
     sheet.save(path)
 
 
@@ -75,7 +79,7 @@ def _block(row: Row) -> Image.Image:
     draw.text((2 * GAP, 2 * GAP), row.title, INK, _font(20))
     with Image.open(row.character) as opened:
         picture = opened.convert("RGB")
-    picture.thumbnail((LABEL_WIDTH - 90, CELL_HEIGHT))
+    picture.thumbnail((LABEL_WIDTH - 84, CELL_HEIGHT))
     block.paste(picture, (2 * GAP, 2 * (CELL_HEIGHT + GAP) + (CELL_HEIGHT - picture.height) // 2))
     return block
 

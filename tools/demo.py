@@ -10,6 +10,7 @@ times. The host is COMFYUI_PATH when that is set, else the one that `python tool
 from __future__ import annotations
 
 import argparse
+import filecmp
 import json
 import shutil
 import subprocess
@@ -50,7 +51,7 @@ class Case:
 CASES = (
     Case("talking_head", "real talking head", "01_portrait", None, "portrait.png"),
     Case("full_body_1", "full body", "02_full_body", "full_body.mp4", "full_body.png"),
-    Case("full_body_2", "full body, another", "02_full_body", "full_body.mp4", "full_body_2.png"),
+    Case("full_body_2", "full body again", "02_full_body", "full_body.mp4", "full_body_2.png"),
 )
 
 
@@ -151,7 +152,11 @@ def prompt_of(case: Case, inputs: Path, driver: Path, frames: int) -> dict[str, 
     prompt = json.loads((PROMPTS / f"{case.workflow}.json").read_text(encoding="utf-8"))
     picture = ASSETS / case.character
     for source in (driver, picture):
-        shutil.copyfile(source, inputs / source.name)
+        copy = inputs / source.name
+        if not copy.is_file() or not filecmp.cmp(
+            source, copy, shallow=False
+        ):  # a new copy would be read again
+            shutil.copyfile(source, copy)
     entry(prompt, "KMC_AnimateConditioning")["inputs"]["length"] = frames
     return prompt_with(prompt, video=driver.name, picture=picture.name)
 

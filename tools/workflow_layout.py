@@ -14,7 +14,7 @@ from workflow_plan import Plan
 # Pixels on the canvas. Rows are those of the page's taller renderer (Nodes 2.0), so that both fit.
 TITLE, SOCKET_ROW, WIDGET_ROW, TEXT_BOX, PADDING = 30, 24, 34, 120, 16
 WIDTH, NOTE_WIDTH = 320, 360
-# Pictures and videos appear below the widgets in a run, and Load Video shows its file: that room is kept free.
+# Pictures and videos appear below the widgets in a run, and Load Video shows its file: room for them.
 SHOWN = {
     "KMC_ExampleImage": 300,
     "KMC_ExampleVideo": 330,
