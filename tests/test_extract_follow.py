@@ -5,7 +5,7 @@ from torch import Tensor
 
 from kmc_core.motion.face_mesh import RIGID
 from kmc_core.perception.face import steady_crops
-from kmc_core.perception.follow import Look, follow
+from kmc_core.perception.follow import Look, at_rest, follow, from_anchor, to_frame
 from kmc_core.perception.head_pose import NEUTRAL_HEAD, head_rotation, head_yaw
 
 UNKNOWN = torch.full((4,), torch.nan)
@@ -15,8 +15,9 @@ SIDE = 100.0
 class Ball:
     """A ball of known path, seen when the roi holds it; counts what it costs."""
 
-    def __init__(self, path: Tensor, there: Tensor, searchable: bool = True) -> None:
-        self.path, self.there, self.searchable = path, there, searchable
+    def __init__(self, path: Tensor, there: Tensor, turn: Tensor | None = None) -> None:
+        self.path, self.there = path, there
+        self.turn = torch.zeros(len(path)) if turn is None else turn
         self.looks: list[int] = []
         self.searches: list[int] = []
 
@@ -37,12 +38,11 @@ class Ball:
     def search(self, index: Tensor, near: Tensor) -> Tensor:
         assert len(index)
         self.searches += index.tolist()
-        found = self.there[index] & self.searchable
-        return torch.where(found[:, None], self.rois(index), torch.nan)
+        return torch.where(self.there[index][:, None], self.rois(index), torch.nan)
 
     def rois(self, index: Tensor) -> Tensor:
-        rest = torch.tensor([SIDE, 0.0]).expand(len(index), 2)
-        return torch.cat([self.path[index], rest], dim=1)
+        side = torch.full((len(index), 1), SIDE)
+        return torch.cat([self.path[index], side, self.turn[index][:, None]], dim=1)
 
 
 def line(count: int, speed: float) -> Tensor:
@@ -51,43 +51,67 @@ def line(count: int, speed: float) -> Tensor:
 
 def test_slow_motion_costs_one_look_a_frame_and_no_search() -> None:
     ball = Ball(line(25, 0.3), torch.ones(25, dtype=torch.bool))
-    seen = follow(ball, ball.rois(torch.tensor([0]))[0], torch.zeros(25, 2))
+    seen = follow(ball, ball.rois(torch.tensor([0]))[0], at_rest(25))
     assert sorted(ball.looks) == list(range(25)) and not ball.searches
     assert torch.equal(seen.points[:, 0], ball.path) and (seen.score == 1).all()
 
 
 def test_a_fast_thing_is_searched_on_key_frames_alone() -> None:
     ball = Ball(line(25, 12.0), torch.ones(25, dtype=torch.bool))
-    seen = follow(ball, UNKNOWN, torch.zeros(25, 2))
+    seen = follow(ball, UNKNOWN, at_rest(25))
     assert ball.searches == [0, 6, 12, 18, 24]
+    missed = [6, 12, 18, 24]  # first looked at where it was in frame 0
+    assert sorted(ball.looks) == sorted([*range(25), *missed]) and (seen.score == 1).all()
+
+
+def test_a_new_thing_that_moves_little_is_searched_once() -> None:
+    ball = Ball(line(25, 0.3), torch.ones(25, dtype=torch.bool))
+    seen = follow(ball, UNKNOWN, at_rest(25))
+    assert ball.searches == [0]
     assert sorted(ball.looks) == list(range(25)) and (seen.score == 1).all()
 
 
 def test_a_thing_that_hangs_on_a_moving_point_needs_no_search() -> None:
     path = line(25, 40.0)
     ball = Ball(path, torch.ones(25, dtype=torch.bool))
-    seen = follow(ball, ball.rois(torch.tensor([0]))[0], path - path[:1])
-    assert not ball.searches and (seen.score == 1).all()
+    anchors = torch.cat([path, torch.zeros(25, 1)], dim=1)
+    seen = follow(ball, torch.tensor([0.0, 0.0, SIDE, 0.0]), anchors)
+    assert not ball.searches and sorted(ball.looks) == list(range(25)) and (seen.score == 1).all()
+
+
+def test_a_thing_that_swings_with_its_anchor_needs_no_search() -> None:
+    angle = torch.arange(25) * 0.2
+    path = 300 * torch.stack([angle.cos(), angle.sin()], dim=1)  # at the end of a turning arm
+    ball = Ball(path, torch.ones(25, dtype=torch.bool), turn=angle)
+    anchors = torch.cat([torch.zeros(25, 2), angle[:, None]], dim=1)
+    seen = follow(ball, torch.tensor([300.0, 0.0, SIDE, 0.0]), anchors)
+    assert not ball.searches and sorted(ball.looks) == list(range(25)) and (seen.score == 1).all()
+
+
+def test_rois_survive_the_way_through_their_anchors() -> None:
+    generator = torch.Generator().manual_seed(1)
+    rois, anchors = torch.randn(9, 4, generator=generator), torch.randn(9, 3, generator=generator)
+    assert torch.allclose(to_frame(from_anchor(rois, anchors), anchors), rois, atol=1e-5)
 
 
 def test_what_leaves_has_score_zero_and_what_returns_is_found() -> None:
     there = torch.ones(40, dtype=torch.bool)
     there[10:27] = False
     ball = Ball(line(40, 1.0), there)
-    seen = follow(ball, UNKNOWN, torch.zeros(40, 2))
+    seen = follow(ball, UNKNOWN, at_rest(40))
     assert torch.equal(seen.score > 0, there)
     assert (seen.points[~there] == 0).all()
 
 
 def test_what_is_never_there_is_never_looked_at() -> None:
     ball = Ball(line(9, 1.0), torch.zeros(9, dtype=torch.bool))
-    seen = follow(ball, UNKNOWN, torch.zeros(9, 2))
+    seen = follow(ball, UNKNOWN, at_rest(9))
     assert not ball.looks and not seen.score.any()
 
 
 def test_one_frame_can_be_followed() -> None:
     ball = Ball(line(1, 1.0), torch.ones(1, dtype=torch.bool))
-    assert follow(ball, UNKNOWN, torch.zeros(1, 2)).score.tolist() == [1.0]
+    assert follow(ball, UNKNOWN, at_rest(1)).score.tolist() == [1.0]
 
 
 def test_a_steady_crop_holds_the_face_in_every_frame_without_lag() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..motion.skeleton import BODY_JOINTS, JOINT
 from .crops import crop, from_crop, normalised_angle, picked, square
 from .detect import BODY_GRID, Detection, detect
-from .follow import Look, follow
+from .follow import Look, at_rest, follow
 from .suite import Perception, run
 
 INPUT = 256  # side of the landmark net's picture
@@ -54,7 +54,7 @@ class BodyTracker:
         """uint8 [n, 3, H, W] -> joints [n, 25, 4] in pixels and [n, 25, 3] in metres; zeros where nobody
         is."""
         watcher = _BodyWatcher(self._nets, frames)
-        look = follow(watcher, self._last, torch.zeros(len(frames), 2))
+        look = follow(watcher, self._last, at_rest(len(frames)))
         seen = torch.nonzero(look.score > 0)[:, 0].tolist()
         if seen:
             self._last, self._missing = look.roi[seen[-1]], len(frames) - 1 - seen[-1]

@@ -9,7 +9,7 @@ from ..motion.skeleton import EXPRESSIONS, FACE_LANDMARKS, JOINT
 from ..motion.types import FaceMotion
 from .crops import crop, from_crop, picked, square, to_crop
 from .detect import FACE_GRID, Detection, detect
-from .follow import Look, follow
+from .follow import Look, at_rest, follow, from_anchor, held
 from .head_pose import head_rotation
 from .suite import Perception, run
 
@@ -40,14 +40,19 @@ class FaceTracker:
 
     def __init__(self, nets: Perception) -> None:
         self._nets = nets
-        self._last = torch.full((4,), torch.nan)
+        self._last = torch.full((4,), torch.nan)  # as the anchor saw it
+        self._anchor = torch.zeros(3)  # of the last frame
 
     def __call__(self, frames: Tensor, body: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """uint8 [n, 3, H, W] and the body [n, 25, 4] -> landmarks [n, 478, 3], expression [n, 52], confidence
         [n]."""
-        look = follow(_FaceWatcher(self._nets, frames, body), self._last, torch.zeros(len(frames), 2))
+        anchors = at_rest(len(frames)) if body is None else held(*_head_axes(body), self._anchor)
+        look = follow(_FaceWatcher(self._nets, frames, body), self._last, anchors)
         seen = torch.nonzero(look.score > 0)[:, 0]
-        self._last = look.roi[seen[-1]] if len(seen) else torch.full((4,), torch.nan)
+        self._anchor = anchors[-1]
+        self._last = torch.full((4,), torch.nan)
+        if len(seen):
+            self._last = from_anchor(look.roi[seen[-1:]], anchors[seen[-1:]])[0]
         expression = torch.zeros(len(frames), len(EXPRESSIONS))
         if len(seen):
             expression[seen] = self._expression(look.points[seen], look.roi[seen])
@@ -103,6 +108,15 @@ class _FaceWatcher:
                         min(faces, key=lambda face: float((face.centre - middle).norm()))
                     )
         return guesses
+
+
+def _head_axes(body: Tensor) -> tuple[Tensor, Tensor]:
+    """Between eyes and nose of the body [n, 25, 4], turned as the eyes' line: [n, 3], and whether they are
+    seen [n]."""
+    nose, right, left = (body[:, JOINT[name]] for name in ("nose", "r_eye", "l_eye"))
+    centre, line = (nose + right + left)[:, :2] / 3, (left - right)[:, :2]
+    seen = (nose[:, 3] > 0) & (right[:, 3] > 0) & (left[:, 3] > 0) & (line[:, 0] > 0)
+    return torch.cat([centre, torch.atan2(line[:, 1], line[:, 0])[:, None]], dim=1), seen
 
 
 def _head(body: Tensor) -> tuple[Tensor, Tensor]:

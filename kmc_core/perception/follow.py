@@ -16,7 +16,7 @@ from .crops import normalised_angle
 
 KEY_STRIDE = 6  # a fifth of a second at 30 fps: people move less than a region's margin
 MIN_SCORE = 0.5  # the landmark nets' own "it is there"
-SHIFT, ZOOM, TURN = 0.1, 1.25, 0.35  # tolerated disagreement: share of the side, ratio of sides, radians
+SHIFT, ZOOM, TURN = 0.15, 1.25, 0.5  # tolerated disagreement: share of the side, ratio of sides, radians
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,69 @@ class Watcher(Protocol):
         ...
 
 
-def follow(watcher: Watcher, last: Tensor, moved: Tensor) -> Look:
+def follow(watcher: Watcher, last: Tensor, anchors: Tensor) -> Look:
     """n frames of one thing; score 0 where it is not found.
 
-    `last` [4] is its roi before them, nan when unknown. `moved` [n, 2] is how far a point that it hangs on
-    has gone since then, zeros when there is no such point.
+    `anchors` [n, 3] are points (x, y and the angle of their axes) that the thing hangs on, see `at_rest`.
+    `last` [4] is its roi before these frames as its anchor saw it, nan when unknown.
     """
-    count = len(moved)
-    moved = torch.cat([moved, torch.zeros(count, 2)], dim=1)
+    count = len(anchors)
     keys = torch.unique(torch.cat([torch.arange(0, count, KEY_STRIDE), torch.tensor([count - 1])]))
     others = torch.tensor([i for i in range(count) if i not in set(keys.tolist())], dtype=torch.long)
-    at_keys = _settled(keys, last + moved[keys], last + moved[keys], watcher)
+    at_keys = _keys_settled(keys, last, anchors[keys], watcher)
     if not len(others):
         return at_keys
     seen = torch.where(at_keys.score[:, None] > 0, at_keys.roi, torch.nan)
-    guess, nearest = _between(keys, seen - moved[keys], others)
-    at_others = _settled(others, guess + moved[others], nearest + moved[others], watcher)
+    guess, nearest = _between(keys, from_anchor(seen, anchors[keys]), others)
+    away = anchors[others]
+    at_others = _settled(others, to_frame(guess, away), to_frame(nearest, away), watcher)
     order = torch.cat([keys, others]).argsort()
     return _join(at_keys, at_others, order)
+
+
+def at_rest(count: int) -> Tensor:
+    """Anchors [n, 3] of a thing that hangs on nothing."""
+    return torch.zeros(count, 3)
+
+
+def held(anchors: Tensor, seen: Tensor, before: Tensor) -> Tensor:
+    """Anchors [n, 3] with those that are not seen [n] replaced by the one seen last; `before` [3] all."""
+    steps = torch.where(seen, torch.arange(1, len(seen) + 1), 0).cummax(0).values
+    return torch.cat([before[None], anchors])[steps]
+
+
+def from_anchor(rois: Tensor, anchors: Tensor) -> Tensor:
+    """Rois [n, 4] in the axes of their anchors [n, 3]."""
+    angle = anchors[:, 2]
+    places = _rotated(rois[:, :2] - anchors[:, :2], -angle)
+    return torch.cat([places, rois[:, 2:3], normalised_angle(rois[:, 3] - angle)[:, None]], dim=1)
+
+
+def to_frame(rois: Tensor, anchors: Tensor) -> Tensor:
+    """The inverse of `from_anchor`."""
+    angle = anchors[:, 2]
+    places = anchors[:, :2] + _rotated(rois[:, :2], angle)
+    return torch.cat([places, rois[:, 2:3], normalised_angle(rois[:, 3] + angle)[:, None]], dim=1)
+
+
+def _rotated(points: Tensor, angle: Tensor) -> Tensor:
+    """Points [n, 2] turned clockwise on screen by angles [n]."""
+    (x, y), cos, sin = points.unbind(-1), angle.cos(), angle.sin()
+    return torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)
+
+
+def _keys_settled(keys: Tensor, last: Tensor, anchors: Tensor, watcher: Watcher) -> Look:
+    """The key frames, from where the thing was last; where that is unknown, from its place in the first."""
+    around = to_frame(last.expand(len(keys), 4), anchors)
+    if not last.isnan().any():
+        return _settled(keys, around, around, watcher)
+    first = _settled(keys[:1], around[:1], around[:1], watcher)
+    if len(keys) == 1:
+        return first
+    found = torch.where(first.score[:, None] > 0, first.roi, torch.nan)
+    around = to_frame(from_anchor(found, anchors[:1]).expand(len(keys) - 1, 4), anchors[1:])
+    rest = _settled(keys[1:], around, around, watcher)
+    return _join(first, rest, torch.arange(len(keys)))
 
 
 def _between(keys: Tensor, rois: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..motion.skeleton import JOINT, LEFT, RIGHT
 from .crops import crop, from_crop, normalised_angle, picked, square, to_crop
 from .detect import PALM_GRID, Detection, detect
-from .follow import Look, follow
+from .follow import Look, at_rest, follow, from_anchor, held
 from .suite import Perception, run
 
 INPUT = 224
@@ -46,6 +46,8 @@ HAND_SIDE, HAND_REACH = (
 )  # landmark region over the forearm where the detector is blind, and its way along it
 STRAY = 0.6  # a hand's wrist is within this many forearms of the body's wrist
 SAME_HAND = 0.3  # two hands whose points are closer than this share of their size are one
+SHORT = 0.4  # forearms that seem shorter than this share of their length tell no direction
+UNKNOWN = torch.full((4,), torch.nan)
 ARMS = ((JOINT["l_shoulder"], JOINT["l_elbow"], JOINT["l_wrist"]),
         (JOINT["r_shoulder"], JOINT["r_elbow"], JOINT["r_wrist"]))  # fmt: skip
 
@@ -55,38 +57,37 @@ class HandTracker:
 
     def __init__(self, nets: Perception) -> None:
         self._nets = nets
-        self._last = [torch.full((4,), torch.nan), torch.full((4,), torch.nan)]
-        self._wrist = [torch.zeros(2), torch.zeros(2)]  # where the body's wrists were at the last sight
+        self._last = [UNKNOWN, UNKNOWN]  # as their anchors saw them
+        self._anchor = [torch.zeros(3), torch.zeros(3)]  # of the last frame
 
     def __call__(self, frames: Tensor, body: Tensor | None) -> Tensor:
         """uint8 [n, 3, H, W] and the body [n, 25, 4] -> hands [n, 2, 21, 4], zeros where none is seen."""
-        wrists = [self._anchors(body, side, len(frames)) for side in (LEFT, RIGHT)]
+        anchors = [self._anchors(body, side, len(frames)) for side in (LEFT, RIGHT)]
         looks = [
-            follow(
-                _HandWatcher(self._nets, frames, body, side),
-                self._last[side],
-                wrists[side] - self._wrist[side],
-            )
+            follow(_HandWatcher(self._nets, frames, body, side), self._last[side], anchors[side])
             for side in (LEFT, RIGHT)
         ]
-        scores = _without_doubles(looks, torch.stack(wrists))
+        scores = _without_doubles(looks, torch.stack(anchors)[..., :2])
         for side in (LEFT, RIGHT):
-            seen = torch.nonzero(scores[side] > 0)[:, 0]
-            self._last[side] = looks[side].roi[seen[-1]] if len(seen) else torch.full((4,), torch.nan)
-            self._wrist[side] = wrists[side][seen[-1]] if len(seen) else torch.zeros(2)
+            seen = torch.nonzero(scores[side] > 0)[-1:, 0]
+            rois = from_anchor(looks[side].roi[seen], anchors[side][seen])
+            self._last[side] = rois[0] if len(seen) else UNKNOWN
+            self._anchor[side] = anchors[side][-1]
         height, width = frames.shape[-2:]
         hands = [_joints(look, score, width, height) for look, score in zip(looks, scores, strict=True)]
         return torch.stack(hands, dim=1)
 
     def _anchors(self, body: Tensor | None, side: int, n: int) -> Tensor:
-        """The body's wrist [n, 2], held where it is not seen; zeros without a body."""
+        """The body's wrist and the way of its forearm [n, 3], held where they are not seen."""
         if body is None:
-            return torch.zeros(n, 2)
-        places, held = [], self._wrist[side]
-        for x, y, _, sure in body[:, ARMS[side][2]]:
-            held = torch.stack([x, y]) if sure > 0 else held
-            places.append(held)
-        return torch.stack(places)
+            return at_rest(n)
+        elbow, wrist = body[:, ARMS[side][1]], body[:, ARMS[side][2]]
+        along = (wrist - elbow)[:, :2]
+        clear = (elbow[:, 3] > 0) & (along.norm(dim=-1) > SHORT * _forearm(body, side))
+        angle = torch.atan2(along[:, 1], along[:, 0])
+        anchors = held(torch.cat([wrist[:, :2], angle[:, None]], dim=1), wrist[:, 3] > 0, self._anchor[side])
+        anchors[:, 2:] = held(anchors, clear & (wrist[:, 3] > 0), self._anchor[side])[:, 2:]
+        return anchors
 
 
 class _HandWatcher:
