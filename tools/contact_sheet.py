@@ -44,6 +44,15 @@ def save_contact_sheet(rows: Sequence[Row], path: Path) -> None:
     sheet.save(path)
 
 
+def save_thumbnail(row: Row, path: Path) -> None:
+    """Write a small picture of one moment: the driver, and what became of the character."""
+    cells = [_cell(frames_at(clip, 3)[1]) for clip in (row.driver, row.result)]
+    picture = Image.new("RGB", (sum(cell.width for cell in cells) + GAP, CELL_HEIGHT), PAPER)
+    picture.paste(cells[0], (0, 0))
+    picture.paste(cells[1], (cells[0].width + GAP, 0))
+    picture.save(path, quality=88)
+
+
 def frames_at(path: Path, moments: int) -> list[Image.Image]:
     """Frames of a clip at the middles of `moments` equal parts."""
     with av.open(str(path)) as container:

