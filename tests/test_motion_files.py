@@ -10,7 +10,15 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from kmc_core.errors import KMCError
-from kmc_core.motion.files import load_metadata, load_motion, save_motion, track_from, track_tensors
+from kmc_core.motion.files import (
+    MOTION_FILE,
+    load_metadata,
+    load_motion,
+    save_motion,
+    save_tensors,
+    track_from,
+    track_tensors,
+)
 from kmc_core.motion.types import FaceMotion, Motion, Track
 
 
@@ -123,6 +131,20 @@ def test_newer_file_is_refused(motion: Motion, tmp_path: Path) -> None:
         KMCError, match=r"has motion format 2; this version reads up to 1. Update the node pack."
     ):
         load_motion(path)
+
+
+def test_tracks_of_different_length_are_refused(tmp_path: Path) -> None:
+    bodies = {f"tracks.{index}.body": torch.zeros(frames, 25, 4) for index, frames in enumerate((5, 3))}
+    save_tensors(tmp_path / "m", MOTION_FILE, bodies, {"fps": 25.0, "size": [8, 6], "tracks": 2})
+    with pytest.raises(KMCError, match=r"The tracks of a motion have 3, 5 frames; all must have the same"):
+        load_motion(tmp_path / "m")
+
+
+def test_more_tracks_than_tensors_are_refused_at_once(tmp_path: Path) -> None:
+    bodies = {"tracks.0.body": torch.zeros(5, 25, 4)}
+    save_tensors(tmp_path / "m", MOTION_FILE, bodies, {"fps": 25.0, "size": [8, 6], "tracks": 10**9})
+    with pytest.raises(KMCError, match=r"'m' is damaged: it claims 1000000000 tracks and holds 1 tensors"):
+        load_motion(tmp_path / "m")
 
 
 def test_incomplete_face_is_refused() -> None:

@@ -257,6 +257,22 @@ def test_world_joints_take_the_proportions_and_stay_metric() -> None:
     assert_near(arm, torch.full_like(arm, 0.26 * 1.3), 0.01)
 
 
+def test_unseen_world_joints_stay_at_the_origin_and_leave_the_others_in_place() -> None:
+    driver = person()
+    joints, world = body(driver).clone(), driver.tracks[0].world
+    assert world is not None
+    gone, world = [JOINT["r_ankle"], JOINT["r_elbow"], JOINT["pelvis"]], world.clone()
+    joints[:, gone], world[:, gone] = 0, 0
+    track = replace(driver.tracks[0], body=joints, world=world)
+    result = retarget(replace(driver, tracks=(track,)), character(STRANGER)).tracks[0].world
+    whole = retarget(driver, character(STRANGER)).tracks[0].world
+    assert result is not None and whole is not None
+    assert float(result[:, gone].abs().max()) == 0
+    assert_near(result[:, JOINT["l_wrist"]], whole[:, JOINT["l_wrist"]], 0.01)
+    reach = (result[:, JOINT["r_wrist"]] - result[:, JOINT["r_shoulder"]]).norm(dim=-1)
+    assert float(reach.max()) < 1.0, "a wrist without its elbow hangs on the shoulder"
+
+
 def test_inputs_are_not_changed() -> None:
     driver, subject = person(), character(STRANGER)
     before = [
@@ -277,7 +293,7 @@ def test_what_cannot_be_matched_is_said() -> None:
     for motion, whom, options, message in (
         (Motion(25.0, (8, 8), ()), subject, {}, "The motion has no frames; encode a video"),
         (Motion(25.0, (8, 8), (Track(body=torch.zeros(0, 25, 4)),)), subject, {}, "The motion has no frames"),
-        (driver, subject, {"track": 1}, "has 1 people, but person 2 was asked for"),
+        (driver, subject, {"track": 1}, "has 1 people, but person 1 was asked for; people count from 0."),
         (nobody, subject, {}, "Nobody is seen in the motion"),
         (driver, Subject("empty", ()), {}, "Subject 'empty' has no views"),
         (driver, faceless, {}, "no common part to compare sizes by"),

@@ -152,7 +152,7 @@ def _paint_track(
     )
     face_depth = 0.0 if body is None else float(body[JOINT["nose"], 2])
     for stroke in strokes:
-        if face_opacity and track.face is not None and stroke.depth < face_depth - 0.1 * unit:
+        if face_opacity and track.face is not None and stroke.depth < face_depth - FACE_BEFORE * unit:
             _paint_face(image, track.face.landmarks[frame].float().cpu().numpy() * stretch[:3], face_opacity)
             face_opacity = 0.0
         _paint(image, stroke)

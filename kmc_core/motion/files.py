@@ -76,6 +76,8 @@ def load_motion(path: Path | str) -> Motion:
         raise _damaged(path, f"its description lacks a valid {error}") from error
     if not (math.isfinite(fps) and fps > 0 and len(size) == 2 and min(size) > 0 and count >= 0):
         raise _damaged(path, f"it claims {fps} frames a second, size {size} and {count} tracks")
+    if count > max(1, len(tensors)):  # each of several tracks has at least one part
+        raise _damaged(path, f"it claims {count} tracks and holds {len(tensors)} tensors")
     tracks = tuple(track_from(tensors, _track_prefix(index)) for index in range(count))
     known = {
         name for index, track in enumerate(tracks) for name in track_tensors(track, _track_prefix(index))
@@ -160,7 +162,7 @@ def _open(path: Path | str, kind: FileKind) -> tuple[bytes, dict[str, str], byte
         raw = Path(path).read_bytes()
     except OSError as error:
         raise KMCError(
-            f"Cannot read the {kind.name} file '{path}': {error.strerror}. Check the path."
+            f"Cannot read the {kind.name} file '{Path(path).name}': {error.strerror}. Check where it is."
         ) from error
     try:
         header, payload = _split(raw)
@@ -168,13 +170,15 @@ def _open(path: Path | str, kind: FileKind) -> tuple[bytes, dict[str, str], byte
         raise _damaged(path, "it is not a whole safetensors file") from error
     metadata = header.get("__metadata__")
     if not isinstance(metadata, dict) or kind.version_key not in metadata:
-        raise KMCError(f"'{path}' is not a {kind.name} file. Choose a file that was saved as a {kind.name}.")
+        raise KMCError(
+            f"'{Path(path).name}' is not a {kind.name} file. Choose a file that was saved as a {kind.name}."
+        )
     version = metadata[kind.version_key]
     if not version.isdecimal():
         raise _damaged(path, f"its version is '{version}'")
     if int(version) > kind.version:
         raise KMCError(
-            f"'{path}' has {kind.name} format {version}; this version reads up to {kind.version}. "
+            f"'{Path(path).name}' has {kind.name} format {version}; this version reads up to {kind.version}. "
             "Update the node pack."
         )
     return raw, metadata, payload
@@ -209,7 +213,7 @@ def _write_whole(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         raise KMCError(
-            f"Cannot write '{path}': {error.strerror}. "
+            f"Cannot write '{path.name}': {error.strerror}. "
             "Free space or choose another folder; no file was changed."
         ) from error
     finally:
@@ -221,7 +225,7 @@ def _checksum(payload: bytes) -> str:
 
 
 def _damaged(path: Path | str, reason: str) -> KMCError:
-    return KMCError(f"'{path}' is damaged: {reason}. Copy or save it again.")
+    return KMCError(f"'{Path(path).name}' is damaged: {reason}. Copy or save it again.")
 
 
 def _track_prefix(index: int) -> str:

@@ -1,4 +1,4 @@
-"""A stretch of frames of a motion."""
+"""One person, or a stretch of frames, of a motion."""
 
 from dataclasses import fields, replace
 
@@ -6,6 +6,16 @@ from torch import Tensor
 
 from ..errors import KMCError
 from .types import FaceMotion, Motion, Track
+
+
+def track_of(motion: Motion, index: int) -> Track:
+    """The track of person `index`, from 0. KMCError when the motion does not hold that many people."""
+    if not 0 <= index < len(motion.tracks):
+        raise KMCError(
+            f"The motion has {len(motion.tracks)} people, but person {index} was asked for; people count "
+            "from 0."
+        )
+    return motion.tracks[index]
 
 
 def part_of(motion: Motion, start: int = 0, length: int = 0) -> Motion:

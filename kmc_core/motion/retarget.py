@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import KMCError
 from .bones import SEEN, weighted_median
 from .character import Character
+from .part import track_of
 from .placement import NOSE, OFTEN, ROOTS, PlacementMode, Plan, plan_placement
 from .proportions import HAND, Proportions, character_lengths, compare, track_lengths, typical_lengths
 from .retarget_face import move_face
@@ -78,9 +79,7 @@ def retarget(
 def _driver(motion: Motion, track: int) -> Track:
     if motion.frames == 0:
         raise KMCError("The motion has no frames; encode a video that shows a person.")
-    if not 0 <= track < len(motion.tracks):
-        raise KMCError(f"The motion has {len(motion.tracks)} people, but person {track + 1} was asked for.")
-    driver = motion.tracks[track]
+    driver = track_of(motion, track)
     if not any(bool((seen >= SEEN).any()) for seen in _confidences(driver)):
         raise KMCError("Nobody is seen in the motion; encode a video that shows a person.")
     return driver
@@ -180,13 +179,20 @@ def _body_rest(body: Tensor, root: int, plan: Plan) -> dict[int, Tensor]:
 
 
 def _move_world(driver: Track, proportions: Proportions) -> Tensor | None:
-    """The metric joints with the character's proportions at the driver's size; the pelvis stays in place."""
+    """The metric joints with the character's proportions at the driver's size; the pelvis stays in place.
+
+    World joints carry no confidence of their own: one is seen where the same joint of the body is. The
+    pelvis is their origin, so it is known where it is not seen.
+    """
     if driver.world is None:
         return None
-    world = driver.world.float()
-    everyone = torch.ones(world.shape[:2], dtype=torch.bool)
-    root = JOINT["pelvis"]
-    return _walk(world, everyone, root, world[:, root], proportions.relative)
+    world, root = driver.world.float(), JOINT["pelvis"]
+    seen = torch.ones(world.shape[:2], dtype=torch.bool)
+    if driver.body is not None:
+        seen = driver.body[..., 3] >= SEEN
+        seen[:, root] = True
+    moved = _walk(world, seen, root, world[:, root], proportions.relative)
+    return moved * seen[..., None]
 
 
 def _move_hands(driver: Track, body: Tensor | None, plan: Plan, strength: float) -> Tensor:

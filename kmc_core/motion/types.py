@@ -51,6 +51,11 @@ class Motion:
     def __post_init__(self) -> None:
         for track in self.tracks:
             _check(track)
+        if len(lengths := {track.frames for track in self.tracks}) > 1:
+            raise KMCError(
+                f"The tracks of a motion have {', '.join(map(str, sorted(lengths)))} frames; all must have "
+                "the same number. Cut or encode them from one clip."
+            )
 
     @property
     def frames(self) -> int:

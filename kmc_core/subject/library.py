@@ -97,4 +97,4 @@ def _prefix(index: int) -> str:
 
 
 def _damaged(path: Path, reason: str) -> KMCError:
-    return KMCError(f"'{path}' is damaged: {reason}. Copy or save it again.")
+    return KMCError(f"'{path.name}' is damaged: {reason}. Copy or save it again.")
