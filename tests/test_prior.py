@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from kmc_core.model.prior import Pose, fill_background, move_person
+from kmc_core.model.background import fill_background
+from kmc_core.model.limbs import Pose
+from kmc_core.model.prior import move_person
 from kmc_core.motion.skeleton import BODY_BONES, JOINT
 
 SIDE = 96

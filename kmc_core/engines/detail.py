@@ -5,7 +5,6 @@ texture that is too fine for it; that detail is added wherever the animator kept
 out where it painted.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import torch
@@ -13,14 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import KMCError
-from ..model.prior import move_person
-from ..motion.part import part_of
+from ..model.prior import cut_out, moving
 from ..motion.types import Motion
 from ..subject.types import Subject
-from .kmc import canvas_pose, canvas_view
+from .kmc import Check, Progress, canvas_pose, canvas_view, no_check, no_progress, placement
 
 AGREE: Final = 0.08  # colour difference (0..1) at which only a third of the detail is kept
-FRAMES_AT_ONCE: Final = 8
 
 
 def restore_detail(
@@ -30,11 +27,10 @@ def restore_detail(
     *,
     size: tuple[int, int],
     track: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    check: Callable[[], None] = lambda: None,
+    progress: Progress = no_progress,
+    check: Check = no_check,
 ) -> Tensor:
-    """Enlarge frames low [F, 3, h, w] in 0..1 to size (width, height) with detail of the subject's first
-    view.
+    """Enlarge frames low [F, 3, h, w] in 0..1 to size (width, height) with the first view's detail.
 
     `motion` is the one that the frames were made from, in the pixels of that view. Returns [F, 3, H, W].
     """
@@ -43,18 +39,17 @@ def restore_detail(
             f"The animation has {len(low)} frames, its motion {motion.frames}. Connect the motion that the "
             "animation was made from, cut to the same frames."
         )
-    width, height = size
+    if not 0 <= track < len(motion.tracks) or not subject.views:
+        raise KMCError(
+            f"The motion has {len(motion.tracks)} people and the subject {len(subject.views)} views; "
+            f"person {track} with one view is asked."
+        )
     picture, mask, source = canvas_view(subject.views[0], size)
-    scale = torch.tensor((width / motion.size[0], height / motion.size[1]))
-    result = low.new_empty(len(low), 3, height, width)
-    for first in range(0, len(low), FRAMES_AT_ONCE):
-        check()
-        count = min(FRAMES_AT_ONCE, len(low) - first)
-        part = slice(first, first + count)
-        target = canvas_pose(part_of(motion, first, count).tracks[track], scale)
-        moved = move_person(picture, mask, source, target).colour / 2 + 0.5
-        result[part] = _add_detail(low[part], moved.to(low))
-        progress(first + count, len(low))
+    target = canvas_pose(motion.tracks[track], *placement(motion.size, size))
+    result = low.new_empty(len(low), 3, size[1], size[0])
+    moved = moving(cut_out(picture, mask, source), source, target, progress=progress, check=check)
+    for frame, (colour, _) in enumerate(moved):
+        result[frame] = _add_detail(low[frame : frame + 1], (colour[None] / 2 + 0.5).to(low))[0]
     return result
 
 

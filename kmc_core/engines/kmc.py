@@ -1,6 +1,6 @@
 """Conditions of the KMC animator from a motion and a subject; the same code in training and in use."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..errors import KMCError
 from ..model.conditions import KEEP, AnimatorConditions
+from ..model.limbs import Pose
 from ..model.params import AnimatorParams
-from ..model.prior import Pose, move_person
+from ..model.prior import move_person
 from ..motion.draw import limb_maps
 from ..motion.part import part_of
 from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
@@ -20,17 +21,36 @@ from ..motion.types import Motion, Track
 from ..subject.identity import Identity
 from ..subject.types import Subject, View
 
+Progress = Callable[[int, int], None]  # frames done, frames in all
+Check = Callable[[], None]  # raises to cancel
+
 MIDDLE_KNUCKLE: Final = 9
+FILLS: Final = 0.1  # a picture this close to the canvas' shape is stretched to fill it
 DRAWN_AT: Final = 0.5  # maps are drawn at half the signal's resolution
 
 
-def canvas_size(params: AnimatorParams, picture: tuple[int, int]) -> tuple[int, int]:
-    """Width and height, multiples of the patch, of the trained area and the picture's shape (width,
-    height).
+def no_progress(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def no_check() -> None:
+    """Nobody cancels."""
+
+
+def canvas_size(
+    params: AnimatorParams, picture: tuple[int, int], size: tuple[int, int] = (0, 0)
+) -> tuple[int, int]:
+    """Width and height of the canvas, multiples of the patch, in the shape of the picture (width, height).
+
+    A side that is given stays; 0 follows the picture from the other side, both 0 take the trained area.
     """
     width, height = picture
     scale = params.size / (width * height) ** 0.5
-    return tuple(max(1, round(side * scale / params.patch)) * params.patch for side in (width, height))  # type: ignore
+    if size[0] or size[1]:
+        scale = size[0] / width if size[0] else size[1] / height
+    fitted = (max(1, round(side * scale / params.patch)) * params.patch for side in picture)
+    followed_width, followed_height = fitted
+    return size[0] or followed_width, size[1] or followed_height
 
 
 def animate_conditions(
@@ -43,6 +63,8 @@ def animate_conditions(
     length: int = 0,
     strengths: Mapping[str, float] = MappingProxyType({}),
     track: int = 0,
+    progress: Progress = no_progress,
+    check: Check = no_check,
 ) -> tuple[AnimatorConditions, tuple[int, int]]:
     """Conditions and canvas (width, height) for a part of a motion; the text is left empty, the host
     supplies it.
@@ -53,11 +75,17 @@ def animate_conditions(
     if not subject.views:
         raise KMCError(f"Subject '{subject.name}' has no view. Create it from at least one picture.")
     height, width = subject.views[0].image.shape[-2:]
-    fitted = canvas_size(params, (width, height))
-    canvas = (size[0] or fitted[0], size[1] or fitted[1])
+    canvas = canvas_size(params, (width, height), size)
     text = torch.zeros(1, params.text.length, params.text.dim)
     told = build_conditions(
-        part_of(motion, start, length), subject, text, params=params, size=canvas, track=track
+        part_of(motion, start, length),
+        subject,
+        text,
+        params=params,
+        size=canvas,
+        track=track,
+        progress=progress,
+        check=check,
     )
     values = {"identity": identity.strength, **strengths}
     keep = told.keep * torch.tensor([values.get(name, 1.0) for name in KEEP])
@@ -72,6 +100,8 @@ def build_conditions(
     params: AnimatorParams,
     size: tuple[int, int],
     track: int = 0,
+    progress: Progress = no_progress,
+    check: Check = no_check,
 ) -> AnimatorConditions:
     """Conditions of one clip, batch 1, for a motion in the pixels of the subject's first view.
 
@@ -90,11 +120,10 @@ def build_conditions(
             f"The motion has {len(motion.tracks)} people and {motion.frames} frames; person {track} is asked."
         )
     person = motion.tracks[track]
-    scale = torch.tensor((width / motion.size[0], height / motion.size[1]))
-    target = canvas_pose(person, scale)
+    target = canvas_pose(person, *placement(motion.size, size))
     views = [canvas_view(view, size) for view in subject.views]
     pictures, masks, poses = zip(*views, strict=True)
-    moved = move_person(pictures[0], masks[0], poses[0], target)
+    moved = move_person(pictures[0], masks[0], poses[0], target, progress=progress, check=check)
     hands, wrists = hand_features(target, size)
     references = torch.stack([torch.cat((p, m)) for p, m in zip(pictures, masks, strict=True)])
     maps = [_maps(pose, size) for pose in poses]
@@ -113,14 +142,13 @@ def build_conditions(
     )
 
 
-def canvas_pose(track: Track, scale: Tensor, offset: Tensor | None = None) -> Pose:
+def canvas_pose(track: Track, scale: Tensor, offset: Tensor) -> Pose:
     """A track in canvas pixels: x, y times scale [2] plus offset [2]; absent parts get confidence 0."""
     frames = track.frames
     depth = scale.prod().sqrt()
-    shift = torch.zeros(2) if offset is None else offset
 
     def placed(points: Tensor) -> Tensor:
-        return torch.cat((points[..., :2] * scale + shift, points[..., 2:3] * depth, points[..., 3:]), -1)
+        return torch.cat((points[..., :2] * scale + offset, points[..., 2:3] * depth, points[..., 3:]), -1)
 
     face = track.face
     return Pose(
@@ -131,21 +159,33 @@ def canvas_pose(track: Track, scale: Tensor, offset: Tensor | None = None) -> Po
     )
 
 
+def placement(picture: tuple[int, int], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Factor [2] and offset [2] (x, y) that fit a picture (width, height) into the middle of a canvas.
+
+    A picture of the canvas' own shape fills it, although rounding to patches stretches it by a few percent.
+    """
+    scale = min(size[0] / picture[0], size[1] / picture[1])
+    inner = [max(1, round(side * scale)) for side in picture]
+    if all(abs(a - b) < b * FILLS for a, b in zip(inner, size, strict=True)):
+        inner = list(size)
+    factor = torch.tensor([a / b for a, b in zip(inner, picture, strict=True)])
+    return factor, torch.tensor([float((a - b) // 2) for a, b in zip(size, inner, strict=True)])
+
+
 def canvas_view(view: View, size: tuple[int, int]) -> tuple[Tensor, Tensor, Pose]:
     """Picture [3, H, W] in -1..1, mask [1, H, W] and pose of a view fitted into the canvas, the rest grey."""
-    width, height = size
-    scale = min(width / view.image.shape[-1], height / view.image.shape[-2])
-    inner = [max(1, round(side * scale)) for side in view.image.shape[-2:]]
-    # A view of the canvas' own shape fills it, although rounding to patches stretches it by a few percent.
-    if abs(inner[0] - height) < height * 0.1 and abs(inner[1] - width) < width * 0.1:
-        inner = [height, width]
-    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
+    (width, height), picture = size, (view.image.shape[-1], view.image.shape[-2])
+    factor, offset = placement(picture, size)
+    inner = [round(picture[axis] * float(factor[axis])) for axis in (1, 0)]
+    left, top = int(offset[0]), int(offset[1])
     pads = (left, width - inner[1] - left, top, height - inner[0] - top)
-    picture = F.interpolate(view.image[None].float() * 2 - 1, size=inner, mode="bilinear", antialias=True)[0]
+    image = F.interpolate(view.image[None].float() * 2 - 1, size=inner, mode="bilinear", antialias=True)[0]
     mask = F.interpolate(view.mask[None].float(), size=inner, mode="bilinear", antialias=True)[0]
-    factor = torch.tensor((inner[1] / view.image.shape[-1], inner[0] / view.image.shape[-2]))
-    pose = canvas_pose(view.pose, factor, torch.tensor((float(left), float(top))))
-    return F.pad(picture, pads).clamp(-1, 1), F.pad(mask, pads).clamp(0, 1), pose
+    return (
+        F.pad(image, pads).clamp(-1, 1),
+        F.pad(mask, pads).clamp(0, 1),
+        canvas_pose(view.pose, factor, offset),
+    )
 
 
 def hand_features(pose: Pose, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -40,10 +40,16 @@ def animator_params(metadata: dict[str, str], origin: str) -> AnimatorParams:
         raise KMCError(
             f"{origin} has format version {version}, expected {VERSION}. Update KMC Motion Control."
         )
-    values = json.loads(metadata["params"])
-    values["text"] = TextParams(**values["text"])
-    values["rope_axes"] = tuple(values["rope_axes"])
-    return AnimatorParams(**values)
+    try:
+        values = json.loads(metadata["params"])
+        values["text"] = TextParams(**values["text"])
+        values["rope_axes"] = tuple(values["rope_axes"])
+        return AnimatorParams(**values)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise KMCError(
+            f"{origin} describes sizes that this version does not know ({error}). Update KMC Motion Control, "
+            "or download the file again."
+        ) from error
 
 
 def load_animator_file(path: Path) -> tuple[AnimatorParams, dict[str, Tensor]]:

@@ -17,8 +17,6 @@ from ..motion.face_mesh import CLOSED_LINES, OPEN_LINES
 from .background import fill_background
 from .limbs import HEAD, PARTS, TORSO, Bones, Pose, bones, part_transforms
 
-__all__ = ["Cutouts", "Moved", "Pose", "cut_out", "move_person", "moving"]
-
 OVERLAP: Final = (
     0.12  # neighbouring cut-outs share this much of the torso's length, so no gap opens at a joint
 )

@@ -1,5 +1,6 @@
 """A small word-level text encoder: enough for the caption grammar that the mini animator was trained on."""
 
+import logging
 import re
 import zlib
 from typing import Any
@@ -29,8 +30,18 @@ class TextEncoder(nn.Module):
         self.norm = operations.LayerNorm(params.dim, **place)
 
     def tokenize(self, text: str) -> Tensor:
-        """Word ids [length], padded with PAD. A word keeps its id everywhere (CRC-32 of its letters)."""
-        words = re.findall(r"\w+", text.lower())[: self.params.length]
+        """Word ids [length], padded with PAD. A word keeps its id everywhere (CRC-32 of its letters).
+
+        Words past the length are left out, which is logged.
+        """
+        words = re.findall(r"\w+", text.lower())
+        if left_out := words[self.params.length :]:
+            logging.getLogger(__name__).warning(
+                "The KMC animator reads the first %d words of a prompt; not read: %s",
+                self.params.length,
+                " ".join(left_out),
+            )
+        words = words[: self.params.length]
         ids = [1 + zlib.crc32(word.encode()) % (self.params.vocabulary - 1) for word in words]
         return torch.tensor(ids + [PAD] * (self.params.length - len(ids)))
 

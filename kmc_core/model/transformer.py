@@ -75,7 +75,11 @@ class Animator(nn.Module):
         self.head = PixelHead(p, operations, place)
 
     def forward(self, z: Tensor, sigma: Tensor, conditions: AnimatorConditions) -> Tensor:
-        """Noisy z [B, C, F, H, W] at noise level sigma [B] in 0..1 -> clean x0_hat of the same shape."""
+        """Noisy z [B, C, F, H, W] at noise level sigma [B] in 0..1 -> clean x0_hat of the same shape.
+
+        The layers run in the type of the maps. z, the moved pixels and the background may be finer: they
+        are mixed in their own type, so that kept pixels are not rounded.
+        """
         return self.denoise(z, sigma, conditions, self.encode_references(conditions))
 
     def encode_references(self, c: AnimatorConditions) -> list[KeyValue]:
@@ -127,7 +131,7 @@ class Animator(nn.Module):
         batch, _, frames = z.shape[:3]
         grid_h, grid_w = _grid(z, self.params.patch)
         moved = self.visible_prior(c)
-        signal = torch.cat((z, moved, c.background.expand(-1, -1, frames, -1, -1)), 1)
+        signal = torch.cat((z, moved, c.background.expand(-1, -1, frames, -1, -1)), 1).to(c.maps.dtype)
         x = self.embed_target(rearrange(signal, "b c f h w -> (b f) c h w"))
         m = self.embed_maps(rearrange(c.maps, "b c f h w -> (b f) c h w"))
         x = rearrange(x, "(b f) c h w -> b f (h w) c", f=frames)
@@ -276,7 +280,7 @@ class PixelHead(nn.Module):
         x = F.interpolate(F.silu(self.coarse2(x)), scale_factor=2, mode="bilinear", align_corners=False)
         both = (c.keep[:, 0] * c.keep[:, 3])[:, None, None, None, None]
         moved, background = _fold(c.moved * both), _fold(c.background.expand_as(z))
-        x = F.silu(self.fine1(torch.cat((x, _fold(z), moved, background), 1)))
+        x = F.silu(self.fine1(torch.cat((x, _fold(z), moved, background), 1).to(x.dtype)))
         gates, flow, paint = self.fine2(x).split((3, 2, self.params.channels), 1)
         colour, coverage = _refine(moved, flow.tanh() * self.params.flow_range * 2).split(
             (self.params.channels, 1), 1

@@ -3,12 +3,14 @@
 Preparing takes most of a naive training step (prior, maps), so it is done once and kept as bytes.
 """
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -18,12 +20,14 @@ from ..model.conditions import KEEP, AnimatorConditions
 from ..model.params import AnimatorParams
 from ..model.text import TextEncoder
 from ..motion.types import FaceMotion, Motion, Track
+from ..perception.head_pose import head_yaw
 from ..perception.person import face_embedding
 from ..perception.suite import Perception
 from ..subject.types import Subject, View
 from .objectives import Batch
 from .shards import Pictures, Shard, read_shard
 
+PREPARED: Final = "2"  # raised when engines/kmc.py gives other conditions for the same clip
 BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
 # What an extractor adds to exact truth, measured as medians on rendered truth: share of the picture's side.
 JOINT_NOISE: Final = 0.005
@@ -33,10 +37,9 @@ FEWEST_FACE_PIXELS: Final = 24.0  # a smaller face gives the identity net nothin
 
 
 def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perception, seed: int) -> None:
-    """Turn one truth shard into conditions; a prepared file that exists is kept. Written whole or not at
-    all.
-    """
-    if target.is_file():
+    """Turn one truth shard into conditions, written whole or not at all; a file made the same way is kept."""
+    made = {"prepared": PREPARED, "params": json.dumps(asdict(params))}
+    if target.is_file() and _metadata(target) == made:
         return
     shard = read_shard(source)
     rng = torch.Generator().manual_seed(seed)
@@ -55,8 +58,13 @@ def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perc
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
-    save_file({name: torch.stack([row[name] for row in rows]) for name in rows[0]}, partial)
+    save_file({name: torch.stack([row[name] for row in rows]) for name in rows[0]}, partial, made)
     partial.replace(target)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata() or {}
 
 
 def clip_conditions(
@@ -99,7 +107,7 @@ def subject_of(pictures: Pictures, clip: int, name: str, nets: Perception) -> Su
             k == 0 and pose.face.confidence[0] > 0 and (face.amax(0) - face.amin(0))[0] >= FEWEST_FACE_PIXELS
         )
         embedding = face_embedding(image, face, nets) if readable else None
-        yaw = float(torch.atan2(pose.face.rotation[0, 0, 2], pose.face.rotation[0, 2, 2]))
+        yaw = float(head_yaw(pose.face.rotation)[0])
         views.append(View(image, mask, pose, yaw, "full", embedding))
     return Subject(name, tuple(views))
 
