@@ -1,5 +1,7 @@
 """Clips give the same frames from files and tensors, again and again, and refuse what they cannot read."""
 
+import struct
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
@@ -149,6 +151,54 @@ def test_tensors_that_are_no_clip_are_refused(images: Tensor, fps: float, messag
     with pytest.raises(KMCError) as refusal:
         TensorClip(images, fps)
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp4", "libx264"), ("matroska", "libx264"), ("webm", "libvpx-vp9")]
+)
+def test_a_last_frame_that_is_held_for_seconds_is_no_damage(container: str, codec: str) -> None:
+    """As screen recorders write where nothing moves any more."""
+    clip = VideoFile(held_video(container, codec))
+    assert len(read(clip)) == FRAMES
+
+
+def held_video(container: str, codec: str) -> BytesIO:
+    """FRAMES frames of 40 ms, the last one shown for 3 seconds."""
+    buffer, clock = BytesIO(), Fraction(1, 1000)
+    with av.open(buffer, "w", format=container) as file:
+        stream = file.add_stream(codec, rate=25, options={"bf": "0"} if codec == "libx264" else {})
+        stream.width, stream.height, stream.pix_fmt, stream.codec_context.time_base = 64, 48, "yuv420p", clock
+        packets = []
+        for i, picture in enumerate(shades(64, 48)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = i * 40, clock
+            packets += stream.encode(frame)
+        packets += stream.encode()
+        for packet in packets:
+            packet.duration = int((3 if packet is packets[-1] else Fraction(40, 1000)) / packet.time_base)
+            file.mux(packet)
+    buffer.seek(0)
+    return buffer
+
+
+def test_a_stream_that_starts_late_is_no_damage(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", shades(64, 48), output_ts_offset="20")
+    assert len(read(VideoFile(path))) == FRAMES
+
+
+def test_frames_that_an_edit_hides_are_not_promised() -> None:
+    """Phones trim without encoding again: the file keeps frames that players skip."""
+    data = phone_video(turned=False)
+    at = data.index(b"elst") + 8  # after the name, version and flags: one edit, its milliseconds, its start
+    edits, milliseconds, start = struct.unpack_from(">III", data, at)
+    assert (edits, milliseconds) == (1, FRAMES * 100)
+    with av.open(BytesIO(data)) as container:
+        half = round(Fraction(6, 10) / container.streams.video[0].time_base)
+    trimmed = data[: at + 4] + struct.pack(">II", 600, start + half) + data[at + 12 :]
+    clip = VideoFile(BytesIO(trimmed))
+    count = len(read(clip))
+    assert count == FRAMES // 2
+    assert clip.frames in (None, count)
 
 
 def faststart(tmp_path: Path) -> bytes:

@@ -1,1 +1,1 @@
-"""Perception: converted nets for people, hands, faces and identity, and the extraction of motion from video."""
+"""Perception: converted nets for people, hands, faces and identity, and motion read from video."""

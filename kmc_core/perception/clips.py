@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from av import VideoFrame
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 from einops import rearrange
 from torch import Tensor
@@ -152,7 +153,7 @@ class VideoFile:
             return _Facts(
                 size=(first.height, first.width) if turned else (first.width, first.height),
                 fps=float(rate),
-                frames=stream.frames if whole and stream.frames else None,
+                frames=_declared_frames(stream) if whole else None,
             )
 
     @property
@@ -172,7 +173,7 @@ class VideoFile:
                 yield container, stream
         except FileNotFoundError as error:
             raise KMCError(f"{self._name} does not exist; choose a file that does.") from error
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             raise KMCError(f"{self._name} cannot be read ({error.strerror}); it is damaged or no video, "
                            "so export it again.") from error  # fmt: skip
 
@@ -183,23 +184,25 @@ class VideoFile:
         end = None if self.length is None else int((self.start + self.length) / base)
         if start:
             container.seek(start, stream=stream)
-        last = None
-        for frame in container.decode(stream):
+        last, shown = None, 0
+        for frame, duration in _decoded(container, stream):
             if frame.pts is not None and frame.pts < start:
                 continue
             if end is not None and frame.pts is not None and frame.pts >= end:
                 return
-            last = frame.pts
+            last, shown = frame.pts, duration
             yield frame
         if end is None and last is not None:
-            self._refuse_shortfall(stream, last * base)
+            self._refuse_shortfall(stream, last * base, shown * base)
 
-    def _refuse_shortfall(self, stream: VideoStream, last: Fraction) -> None:
+    def _refuse_shortfall(self, stream: VideoStream, last: Fraction, shown: Fraction) -> None:
+        """KMCError when the last frame, at `last` seconds and `shown` for so many (0: not told), is not the
+        end."""
         declared = _declared_seconds(stream)
         if declared is None or not stream.average_rate:
             return
-        origin = (stream.start_time or 0) * stream.time_base
-        seen = float(last - origin + 1 / stream.average_rate)
+        origin = _begin(stream)
+        seen = float(last - origin + (shown or 1 / stream.average_rate))
         if declared - seen > max(SHORTFALL * declared, 2 / float(stream.average_rate)):
             raise KMCError(f"{self._name} breaks off after {seen:.2f} of {declared:.2f} seconds; "
                            "it is truncated, so export or download it again.")  # fmt: skip
@@ -215,13 +218,47 @@ class VideoFile:
         return np.rot90(pixels, _quarter_turns(frame))
 
 
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, int]]:
+    """Frames and how long each is shown, in the stream's time base; 0 where the file does not tell.
+
+    Screen recorders hold a frame for seconds; only the packets tell in every PyAV that hosts bring.
+    """
+    durations: dict[int, int] = {}
+    for packet in container.demux(stream):
+        if packet.pts is not None:
+            durations[packet.pts] = packet.duration or 0
+        for frame in packet.decode():
+            yield frame, 0 if frame.pts is None else durations.pop(frame.pts, 0)
+
+
+def _declared_frames(stream: VideoStream) -> int | None:
+    """How many frames the header promises; None where it promises none, or counts some that an edit of the
+    file hides (then they last longer than the stream)."""
+    if not (stream.frames and stream.duration and stream.average_rate):
+        return None
+    fitting = float(stream.duration * _tick(stream) * stream.average_rate)
+    return stream.frames if abs(stream.frames - fitting) < 1 else None
+
+
 def _declared_seconds(stream: VideoStream) -> float | None:
-    """How long the stream says it is: in its header, or in the tag that Matroska writers leave; None where
-    nowhere."""
+    """How long the stream says it is: in its header, or in the tag that Matroska writers leave (they count
+    from 0, not from the first frame); None where nowhere."""
     if stream.duration:
-        return float(stream.duration * stream.time_base)
+        return float(stream.duration * _tick(stream))
     tag = DURATION_TAG.fullmatch(stream.metadata.get("DURATION", ""))
-    return None if tag is None else int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
+    if tag is None:
+        return None
+    return float(int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) - _begin(stream))
+
+
+def _begin(stream: VideoStream) -> Fraction:
+    """When the first frame is due, in seconds on the file's clock."""
+    return (stream.start_time or 0) * _tick(stream)
+
+
+def _tick(stream: VideoStream) -> Fraction:
+    """Seconds of one unit of the stream's times; 0 where the file does not tell."""
+    return stream.time_base or Fraction(0)
 
 
 def _quarter_turns(frame: VideoFrame) -> int:

@@ -27,11 +27,12 @@ def crop(frames: Tensor | Sequence[Tensor], rois: Tensor, size: int) -> Tensor:
     """
     if not len(rois):
         return torch.zeros(0, 3, size, size)
-    return torch.cat([_cut(frame, *roi, size) for frame, roi in zip(frames, rois.tolist(), strict=True)])
+    return torch.cat([_cut(frame, roi, size) for frame, roi in zip(frames, rois.tolist(), strict=True)])
 
 
-def _cut(frame: Tensor, x: float, y: float, side: float, angle: float, size: int) -> Tensor:
+def _cut(frame: Tensor, roi: list[float], size: int) -> Tensor:
     """One roi of one frame: [1, 3, size, size] float 0..1."""
+    x, y, side, angle = roi
     height, width = frame.shape[-2:]
     reach = side / 2 * (abs(math.cos(angle)) + abs(math.sin(angle))) + 2 * max(1.0, side / size)
     left, right = _span(x, reach, width)

@@ -26,8 +26,8 @@ def read_sound(
 ) -> Sound | None:
     """The last audio stream between `start` and `start + length` seconds; None when there is none to decode.
 
-    Sample 0 is at `start`: a stream that begins later is preceded by silence, so that sound and pictures
-    stay together.
+    Sample 0 belongs to the first picture from `start` on: sound that begins later is preceded by silence,
+    sound from before is left out, so that both stay together in files whose clock does not begin at 0.
     """
     if isinstance(source, BytesIO):
         source.seek(0)
@@ -46,6 +46,7 @@ def _decode(container: InputContainer, start: float, length: float | None) -> So
     if not streams:
         return None
     stream, end = streams[-1], None if length is None else start + length
+    origin = max(start, _first_picture(container))
     resampler = av.AudioResampler(format="fltp")
     if start:
         container.seek(int(start * av.time_base))
@@ -55,21 +56,26 @@ def _decode(container: InputContainer, start: float, length: float | None) -> So
         time = float(packed.time or 0.0)
         if end is not None and time >= end:
             break
-        if time + packed.samples / packed.sample_rate <= start:
+        if time + packed.samples / packed.sample_rate <= origin:
             continue
         rate, first = packed.sample_rate, first if pieces else time
         pieces += [frame.to_ndarray() for frame in resampler.resample(packed)]
-    return (
-        Sound(_aligned(np.concatenate(pieces, 1), round((first - start) * rate), length, rate), rate)
-        if pieces
-        else None
-    )
+    if not pieces:
+        return None
+    samples = _aligned(np.concatenate(pieces, 1), round((first - origin) * rate))
+    if end is not None:
+        samples = samples[:, : max(0, round((end - origin) * rate))]
+    return Sound(torch.from_numpy(samples).contiguous(), rate)
 
 
-def _aligned(samples: np.ndarray, offset: int, length: float | None, rate: int) -> Tensor:
-    """Samples [C, S] from the start of the part: cut or padded by `offset` samples, then cut to `length`
-    seconds.
-    """
-    samples = samples[:, max(0, -offset) :]
-    samples = np.pad(samples, ((0, 0), (max(0, offset), 0)))
-    return torch.from_numpy(samples if length is None else samples[:, : round(length * rate)]).contiguous()
+def _first_picture(container: InputContainer) -> float:
+    """When the first picture is due, in seconds on the file's clock; 0 where the file has or tells none."""
+    stream = next(iter(container.streams.video), None)
+    if stream is None or stream.start_time is None or stream.time_base is None:
+        return 0.0
+    return float(stream.start_time * stream.time_base)
+
+
+def _aligned(samples: np.ndarray, offset: int) -> np.ndarray:
+    """Samples [C, S] cut (below 0) or preceded by silence by `offset` samples."""
+    return np.pad(samples[:, max(0, -offset) :], ((0, 0), (max(0, offset), 0)))

@@ -1,12 +1,14 @@
 """The nine nets that extraction looks with, loaded together."""
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
-from .nets import Backend, Net, load_net
+from .nets import Backend, Net, NetName, load_net
 
 NET_BATCH = 8  # more pictures at once leave the processor's cache without being faster
 
@@ -36,7 +38,7 @@ class Perception:
     ) -> "Perception":
         """Load every net from the folder that holds the files (`weights/perception`). KMCError as
         `load_net`."""
-        names = [field.name for field in fields(cls)]
+        names = get_args(NetName)  # the fields of this class
         return cls(
             **{n: load_net(n, weights_dir, device=device, dtype=dtype, backend=backend) for n in names}
         )
@@ -53,5 +55,6 @@ def run(net: Net, images: Tensor, outputs: tuple[int, ...] | None = None) -> tup
 
     `outputs` names the positions that are wanted; the work for the others is left out.
     """
-    parts = [net(batch, outputs) for batch in images.split(NET_BATCH)]
+    batches = images.tensor_split(math.ceil(len(images) / NET_BATCH))  # even: a batch of one is the slowest
+    parts = [net(batch, outputs) for batch in batches]
     return tuple(torch.cat(values).cpu() for values in zip(*parts, strict=True))
