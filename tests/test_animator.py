@@ -100,6 +100,17 @@ def test_a_batch_equals_its_clips_one_by_one():
 
 
 @torch.no_grad()
+def test_half_precision_layers_do_not_round_the_pixels_that_are_kept():
+    exact, conditions = ("moved", "background"), tiny_conditions()
+    model = build_animator(PARAMS)
+    expected = model(tiny_noise(), HALF, conditions)
+    half = replace(conditions.to(dtype=torch.bfloat16), **{name: getattr(conditions, name) for name in exact})
+    x0_hat = model.to(torch.bfloat16)(tiny_noise(), HALF, half)
+    assert x0_hat.dtype == torch.float32
+    torch.testing.assert_close(x0_hat, expected, atol=1e-6, rtol=1e-6)
+
+
+@torch.no_grad()
 def test_sampling_is_repeatable_and_guidance_of_one_is_no_guidance():
     model, conditions = tiny_animator(), tiny_conditions()
 
@@ -118,6 +129,14 @@ def test_words_have_the_same_ids_everywhere_and_padding_is_silent():
     encoded = encoder(tokens[None])
     assert encoded[0, 3:].abs().max() == 0
     assert encoder(encoder.tokenize("")[None]).isfinite().all()
+
+
+def test_words_past_the_length_are_told(caplog: pytest.LogCaptureFixture):
+    encoder = TextEncoder(PARAMS.text)
+    encoder.tokenize("one two three four five six seven eight")
+    assert not caplog.records
+    encoder.tokenize("one two three four five six seven eight nine ten")
+    assert "reads the first 8 words of a prompt; not read: nine ten" in caplog.text
 
 
 def test_checkpoint_round_trip(tmp_path: Path):
@@ -141,6 +160,17 @@ def test_checkpoint_round_trip(tmp_path: Path):
 def test_foreign_or_newer_weights_are_refused(tmp_path: Path, metadata: dict[str, str], message: str):
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", metadata | {"params": json.dumps({})})
     with pytest.raises(KMCError, match=message.replace("(", r"\(")):
+        load_animator_file(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(
+    "params", ["{", "{}", json.dumps({"text": {}, "rope_axes": [16, 24, 24], "wings": 2}),
+               json.dumps({"text": {}, "rope_axes": [1, 2, 3]})],
+)  # fmt: skip
+def test_sizes_that_this_version_does_not_know_are_refused(tmp_path: Path, params: str):
+    metadata = {"kind": "kmc_animator", "version": "1", "params": params}
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", metadata)
+    with pytest.raises(KMCError, match=r"x.safetensors describes sizes that this version does not know"):
         load_animator_file(tmp_path / "x.safetensors")
 
 

@@ -15,6 +15,7 @@ from checkpoints import TINY, tiny_text_encoder, write_tiny_animator
 from harness.inprocess import InProcessHost
 from kmc_core.model.checkpoint import load_animator_file, save_animator
 from kmc_core.model.conditions import AnimatorConditions
+from kmc_core.sampling.solve import shifted_sigmas
 from tiny import PARAMS, tiny_animator, tiny_conditions
 
 FRAMES = 3
@@ -228,6 +229,36 @@ def test_animator_without_conditions_tells_what_to_connect(
     bare = host.value([[torch.zeros(1, 8, 16), {}]])
     result = host.run(sunk(graph | {"positive": bare, "negative": bare}, sampler()))
     assert "Connect positive and negative of Animate Conditioning to the sampler." in (result.error or "")
+
+
+@pytest.mark.parametrize("shape", [(1, 3, FRAMES, 40, 32), (1, 3, FRAMES + 1, 32, 32)])
+def test_a_latent_of_another_size_or_length_is_refused(
+    host: InProcessHost, graph: dict[str, Any], shape: tuple[int, ...]
+) -> None:
+    error = host.run(sunk(graph | {"latent": host.value({"samples": torch.zeros(shape)})}, sampler())).error
+    assert (
+        f"The latent is 32x{shape[3]} with {shape[2]} frames, its conditions are 32x32 with {FRAMES}. Use "
+        "the latent of the same Animate Conditioning" in (error or "")
+    )
+
+
+def test_the_text_of_another_models_encoder_is_refused(host: InProcessHost, graph: dict[str, Any]) -> None:
+    text = host.value(told([[torch.zeros(1, 77, 768), {}]], tiny_conditions(frames=FRAMES)))
+    error = host.run(sunk(graph | {"positive": text, "negative": text}, sampler())).error or ""
+    assert "The text has 768 features, the animator reads 16. Encode it with the clip of Load" in error
+
+
+def test_the_hosts_schedule_is_the_one_of_training_and_validation(
+    host: InProcessHost, graph: dict[str, Any]
+) -> None:
+    from comfy.samplers import calculate_sigmas
+
+    prompt = graph | {"show": {"class_type": "PreviewAny", "inputs": {"source": ["load", 0]}}}
+    model = host.run(prompt).output("load").model
+    assert PARAMS.shift != 1
+    for steps in (1, 2, 4, 8):
+        sigmas = calculate_sigmas(model.model_sampling, "simple", steps)
+        torch.testing.assert_close(sigmas, shifted_sigmas(steps, PARAMS.shift), atol=1e-5, rtol=1e-5)
 
 
 def test_a_truncated_checkpoint_is_refused(host: InProcessHost) -> None:

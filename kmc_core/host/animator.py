@@ -35,6 +35,8 @@ from ..model.transformer import Animator
 PREFIX = "kmc_"  # of the conditioning keys that hold AnimatorConditions
 FIELDS = tuple(field.name for field in fields(AnimatorConditions) if field.name != "text")
 REQUIRED = tuple(name for name in FIELDS if name != "carried")
+# Pixels and pixel positions stay in fp32: half precision would round them, which shows as banding.
+EXACT = ("moved", "background", "carried", "hand_positions")
 # Below this noise level the velocity would amplify rounding; no schedule of a few dozen steps goes there.
 SMALLEST_SIGMA = 1e-3
 
@@ -60,10 +62,13 @@ class AnimatorConfig(comfy.supported_models_base.BASE):
     """What the host asks of a model: sampling, dtypes, latent format."""
 
     unet_extra_config: dict[str, Any] = {}
-    sampling_settings = {"shift": 1.0}
     latent_format = PixelFormat
     # Learned nulls and gates are trained under bf16 autocast; fp16 is left out because it was not.
     supported_inference_dtypes = [torch.bfloat16, torch.float32]
+
+    def __init__(self, params: AnimatorParams) -> None:
+        super().__init__({"params": params})
+        self.sampling_settings = {"shift": params.shift}  # the schedule that training and validation use
 
 
 class HostAnimator(Animator):
@@ -90,14 +95,27 @@ class HostAnimator(Animator):
                 f"The animator's conditions lack {', '.join(missing) or 'text'}. "
                 "Connect positive and negative of Animate Conditioning to the sampler."
             )
-        dtype = self.compute_dtype or self.dtype
+        self._check(x, context, conditions)
         sigma = timestep / 1000
-        told = AnimatorConditions(text=context, **conditions).to(dtype=dtype)
-        told = replace(
-            told, hand_positions=conditions["hand_positions"]
-        )  # pixels: half precision would round
-        x0_hat = super().forward(x.to(dtype), sigma, told).float()
+        told = AnimatorConditions(text=context, **conditions).to(dtype=self.compute_dtype or self.dtype)
+        told = replace(told, **{name: value for name, value in conditions.items() if name in EXACT})
+        x0_hat = super().forward(x, sigma, told).float()
         return (x - x0_hat) / sigma.clamp_min(SMALLEST_SIGMA).reshape(-1, 1, 1, 1, 1)
+
+    def _check(self, x: Tensor, context: Tensor, conditions: dict[str, Tensor]) -> None:
+        """KMCError when latent or text do not fit the conditions."""
+        frames, height, width = conditions["moved"].shape[2:]
+        if x.shape[2:] != (frames, height, width):
+            raise KMCError(
+                f"The latent is {x.shape[-1]}x{x.shape[-2]} with {x.shape[2]} frames, its conditions are "
+                f"{width}x{height} with {frames}. Use the latent of the same Animate Conditioning, or one of "
+                "that size and length."
+            )
+        if context.shape[-1] != self.params.text.dim:
+            raise KMCError(
+                f"The text has {context.shape[-1]} features, the animator reads {self.params.text.dim}. "
+                "Encode it with the clip of Load Animator."
+            )
 
     compute_dtype: torch.dtype | None = None  # set where the host casts weights while computing
 
@@ -116,7 +134,7 @@ class AnimatorModel(comfy.model_base.BaseModel):
         return cast(HostAnimator, self.diffusion_model)
 
     def get_dtype_inference(self) -> torch.dtype:
-        """fp32: the signal is pixels, and rounding it before the network would show as banding."""
+        """fp32: rounded pixels would show as banding. The layers run in their own type."""
         return torch.float32
 
     def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
@@ -133,7 +151,10 @@ class AnimatorModel(comfy.model_base.BaseModel):
     def memory_required(
         self, input_shape: Any, cond_shapes: dict[str, list[list[int]]] | None = None
     ) -> float:
-        """Bytes of one evaluation on `input_shape` [B, C, F, H, W]: tokens and keys of a block, pixels."""
+        """Bytes of one evaluation on `input_shape` [B, C, F, H, W]: tokens and keys of a block; the head's
+        features; and in fp32, of every pixel, the signal, the moved pixels twice, background, sampling
+        grids, gates, mix and velocity.
+        """
         p = self.network.params
         batch, _, frames, height, width = input_shape
         grid = (height // p.patch) * (width // p.patch)
@@ -141,8 +162,10 @@ class AnimatorModel(comfy.model_base.BaseModel):
         width_of_token = p.dim * (12 + 2 * p.mlp_ratio)  # q, k, v, their rotated copies, context and MLP
         neighbours = 2 * p.dim * (2 * p.temporal_radius + 2 + views)  # keys and values read by each frame
         tokens = batch * frames * (grid + 2) * (width_of_token + neighbours)
-        pixels = batch * frames * height * width * (3 * p.pixel_width + 12 * p.channels)
-        return (tokens + pixels) * mm.dtype_size(self.manual_cast_dtype or self.get_dtype())
+        pixels = batch * frames * height * width
+        features = pixels * (3 * p.pixel_width + 3 * p.channels + 1)
+        exact = pixels * (8 * p.channels + 16) * mm.dtype_size(torch.float32)
+        return (tokens + features) * mm.dtype_size(self.manual_cast_dtype or self.get_dtype()) + exact
 
 
 class TextModel(nn.Module):
@@ -244,7 +267,7 @@ def _fill(module: nn.Module, state: dict[str, Tensor], assign: bool) -> None:
 
 def _model(params: AnimatorParams, state: dict[str, Tensor]) -> CoreModelPatcher:
     load_device, offload_device = mm.get_torch_device(), mm.unet_offload_device()
-    config = AnimatorConfig({"params": params})
+    config = AnimatorConfig(params)
     dtype = mm.unet_dtype(
         model_params=comfy.utils.calculate_parameters(state),
         supported_dtypes=config.supported_inference_dtypes,
