@@ -69,6 +69,13 @@ def test_subject_fills_what_the_wish_leaves_open_and_never_overrides_it() -> Non
     assert "woman" not in overridden and "green" not in overridden
 
 
+def test_what_the_description_excludes_goes_to_the_negative() -> None:
+    view = View(torch.zeros(3, 8, 8), torch.ones(1, 8, 8), Track(), 0.0, "full")
+    subject = Subject("Ada", (view,), "a young woman, no glasses, no hat")
+    negative = enhance("dancing, no hat", "kmc", subject=subject).negative
+    assert negative.startswith("hat, glasses, ") and negative.count("hat") == 1
+
+
 def still_body() -> torch.Tensor:
     """A standing person, 100 pixels from neck to pelvis, every joint seen."""
     places = {"nose": (100, 60), "neck": (100, 100), "pelvis": (100, 200)}

@@ -6,7 +6,7 @@ that of its training captions: "<who> in <clothes>, <background>, <action>, <cam
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import get_args
 
 from ..errors import KMCError
@@ -103,8 +103,12 @@ def _phrases(clause: str) -> list[str]:
 
 def _with_subject(wish: Wish, description: str) -> Wish:
     """Fill slots that the wish leaves empty from the subject's description; say nothing twice."""
-    described = parse(description).slots
-    return replace(wish, slots={slot: phrases or described[slot] for slot, phrases in wish.slots.items()})
+    described = parse(description)
+    slots: dict[Slot, tuple[str, ...]] = {
+        slot: phrases or described.slots[slot] for slot, phrases in wish.slots.items()
+    }
+    avoid = wish.avoid + tuple(phrase for phrase in described.avoid if phrase not in wish.avoid)
+    return Wish(slots, avoid)
 
 
 def _positive(wish: Wish, words: MotionWords, engine: Engine) -> str:
