@@ -3,6 +3,7 @@
     python tools/host.py install [--version 0.30.0]   one environment and the host's sources, in .host/
     python tools/host.py run     [--version 0.30.0]   start it with this pack and stay in the foreground
     python tools/host.py path                         print the folder of ComfyUI (--python: its Python)
+    python tools/host.py needs   MODULE...            say which of these its Python cannot import
 
 `COMFYUI_PATH` names a ComfyUI that you already have: it is used as it is, nothing is installed into it. Its
 Python is `COMFYUI_PYTHON`, else the environment inside that folder, else the Python that runs this file.
@@ -120,6 +121,19 @@ def find_device(paths: HostPaths) -> Literal["cpu", "accelerator"]:
             "set COMFYUI_PYTHON to the Python that starts your ComfyUI."
         )
     return "accelerator" if found.stdout.strip() == "True" else "cpu"
+
+
+def require_modules(paths: HostPaths, modules: Sequence[str]) -> None:
+    """HostError that names the modules which the host's Python lacks; our own environment has them all."""
+    probe = "import sys, importlib.util as u; print(*(m for m in sys.argv[1:] if u.find_spec(m) is None))"
+    command = [str(paths.python), "-c", probe, *modules]
+    # Not from this folder, where everything of ours can be imported.
+    found = subprocess.run(command, capture_output=True, text=True, env=_environment(), cwd=paths.comfyui)
+    if lacking := ", ".join(found.stdout.split()):
+        raise HostError(
+            f"{paths.python} lacks {lacking}. Install what is missing there (pyproject.toml lists it), "
+            "or unset COMFYUI_PATH to work with the environment in .host/."
+        )
 
 
 def prepare_base(base: Path, pack: Path = ROOT) -> None:
@@ -263,20 +277,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("verb", choices=("install", "run", "path"))
+    parser.add_argument("verb", choices=("install", "run", "path", "needs"))
     parser.add_argument(
         "--version", choices=sorted(VERSIONS), default=DEFAULT_VERSION, help="version of ComfyUI"
     )
     parser.add_argument("--port", type=int, default=8188, help="for run")
     parser.add_argument("--python", action="store_true", help="for path: print only the Python")
     arguments, more = parser.parse_known_args()
-    if more and arguments.verb != "run":
+    if more and arguments.verb not in ("run", "needs"):
         parser.error(f"unknown arguments: {' '.join(more)}")
     try:
         if arguments.verb == "install":
             _install(arguments.version)
         elif arguments.verb == "run":
             _run(arguments, more)
+        elif arguments.verb == "needs":
+            require_modules(locate(arguments.version), more)
         else:
             paths = locate(arguments.version)
             print(paths.python if arguments.python else paths.comfyui)

@@ -1,8 +1,8 @@
-"""Peak memory of extraction for a short and a long clip: the difference must be the results alone.
+"""Peak memory of extraction for a short and a long clip: make -s benchmark NAME=rss [QUICK=1]
 
-`python tools/measure_rss.py CLIP [--frames 150 1500] [--size 1280 720]` loops and scales CLIP to
-each length, encodes body, face and hands in a process of its own, and prints one JSON list.
-Linux only (reads /proc).
+The difference must be the results alone. The clip (ARGS="--clip CLIP --frames 150 1500 --size 1280 720") is
+looped and scaled to each length; body, face and hands are encoded in a process of its own. The last line is
+one JSON object. Linux only (reads /proc).
 """
 
 import argparse
@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 RATE = 30
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def looped(source: Path, target: Path, frames: int, size: tuple[int, int]) -> None:
@@ -66,22 +66,23 @@ def encoded(clip: Path) -> dict[str, float]:
 def main() -> None:
     """Measure each length in its own process."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clip", type=Path)
+    parser.add_argument("--clip", type=Path, default=ROOT / "workflows" / "assets" / "full_body.mp4")
     parser.add_argument("--frames", type=int, nargs="+", default=[150, 1500])
     parser.add_argument("--size", type=int, nargs=2, default=[1280, 720])
+    parser.add_argument("--quick", action="store_true", help="30 and 150 frames")
     parser.add_argument("--here", action="store_true", help="encode this clip in this process")
     args = parser.parse_args()
     if args.here:
         print(json.dumps(encoded(args.clip)))
         return
-    results = []
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
-        for frames in args.frames:
+        for frames in (30, 150) if args.quick else args.frames:
             path = Path(folder) / f"{frames}.mp4"
             looped(args.clip, path, frames, tuple(args.size))
-            command = [sys.executable, __file__, str(path), "--here"]
+            command = [sys.executable, __file__, "--here", "--clip", str(path)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
-            results.append(json.loads(done.stdout.splitlines()[-1]))
+            results[f"{frames} frames"] = json.loads(done.stdout.splitlines()[-1])
     print(json.dumps(results))
 
 
