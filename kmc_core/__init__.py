@@ -1,1 +1,1 @@
-"""Holistic character animation: motion, identity, the animator and its sampling. Torch only; knows no host."""
+"""Holistic character animation: motion, identity, the animator and its sampling. Knows no host."""

@@ -12,8 +12,9 @@ from kmc_core.motion.skeleton import BODY_BONES, JOINT
 SIDE = 96
 STANDING = {
     "nose": (48, 16), "r_eye": (46, 14), "l_eye": (50, 14), "r_ear": (43, 15), "l_ear": (53, 15),
-    "neck": (48, 26), "r_shoulder": (40, 27), "l_shoulder": (56, 27), "r_elbow": (34, 40), "l_elbow": (62, 40),
-    "r_wrist": (30, 52), "l_wrist": (66, 52), "pelvis": (48, 52), "r_hip": (43, 52), "l_hip": (53, 52),
+    "neck": (48, 26), "r_shoulder": (40, 27), "l_shoulder": (56, 27),
+    "r_elbow": (34, 40), "l_elbow": (62, 40), "r_wrist": (30, 52), "l_wrist": (66, 52),
+    "pelvis": (48, 52), "r_hip": (43, 52), "l_hip": (53, 52),
     "r_knee": (42, 68), "l_knee": (54, 68), "r_ankle": (41, 84), "l_ankle": (55, 84), "r_big_toe": (39, 88),
     "l_big_toe": (57, 88),
 }  # fmt: skip

@@ -22,7 +22,8 @@ def fill_background(image: Tensor, mask: Tensor) -> Tensor:
     known = (grown <= MASKED).to(image)
     pyramid = [(image[None] * known, known)]
     while min(pyramid[-1][0].shape[-2:]) > 1:
-        pyramid.append(tuple(F.avg_pool2d(t, 2, ceil_mode=True) for t in pyramid[-1]))
+        total, weight = pyramid[-1]
+        pyramid.append((F.avg_pool2d(total, 2, ceil_mode=True), F.avg_pool2d(weight, 2, ceil_mode=True)))
     total, weight = pyramid.pop()
     filled = total / weight.clamp(min=1e-6)
     filled = torch.where(weight > 0, filled, image.mean((1, 2))[None, :, None, None])

@@ -47,11 +47,5 @@ class AnimatorConditions:
 
 def batched(items: list[AnimatorConditions]) -> AnimatorConditions:
     """Concatenate single clips of equal shape along the batch axis."""
-    return AnimatorConditions(
-        **{
-            f.name: None
-            if getattr(items[0], f.name) is None
-            else torch.cat([getattr(i, f.name) for i in items])
-            for f in fields(AnimatorConditions)
-        }
-    )
+    names = [f.name for f in fields(AnimatorConditions) if getattr(items[0], f.name) is not None]
+    return replace(items[0], **{name: torch.cat([getattr(i, name) for i in items]) for name in names})

@@ -7,8 +7,8 @@ output is a gated mix of moved reference pixels, background and the network's ow
 precision by a small convolutional head.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -97,7 +97,7 @@ class Animator(nn.Module):
         rotation = rotations(positions, self.params.rope_axes)
         modulation = self.modulation(torch.zeros_like(body)[:, None], x.dtype)[:, 0]
         cache = []
-        for block in self.blocks:
+        for block in cast(Iterable[Block], self.blocks):
             x, key_value = block.encode_reference(x, modulation, rotation)
             cache.append(key_value)
         return cache
@@ -300,7 +300,7 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
         model = Animator(params, **kwargs)
         nn.init.zeros_(model.head.fine2.weight)
         nn.init.zeros_(model.head.fine2.bias)
-        for block in model.blocks:
+        for block in cast(Iterable[Block], model.blocks):
             nn.init.zeros_(block.out.weight)
             nn.init.zeros_(block.out_context.weight)
             nn.init.zeros_(block.down.weight)

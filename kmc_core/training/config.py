@@ -10,7 +10,7 @@ from ..errors import KMCError
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # pyright: ignore[reportMissingImports]  # absent where pyright runs on 3.11
 
 
 @dataclass(frozen=True)

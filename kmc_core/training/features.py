@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..perception.nets import load_net
+from ..perception.nets import NetName, load_net
 
 # The person detector sees limbs on the whole picture; the face detector's early maps are sharp on small
 # faces.
-JUDGES: Final = (
+JUDGES: Final[tuple[tuple[NetName, tuple[str, ...]], ...]] = (
     ("pose_detector", ("stride2", "stride4", "stride8", "stride16")),
     ("face_detector", ("stride2", "stride4")),
 )

@@ -148,8 +148,8 @@ def summary(method: str, scores: list[Score]) -> Figures:
         return sum(s.correct for s in part) / max(1, sum(s.counted for s in part))
 
     shots = {shot: pck([s for s in scores if s.shot == shot]) for shot in sorted({s.shot for s in scores})}
-    means = [float(np.mean([getattr(s, name) for s in scores])) for name in ("l1", "psnr", "ssim")]
-    return Figures(method, *means, pck(scores), shots)
+    means = {name: float(np.mean([getattr(s, name) for s in scores])) for name in ("l1", "psnr", "ssim")}
+    return Figures(method, pck=pck(scores), shots=shots, **means)
 
 
 def table(figures: list[Figures]) -> str:
