@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ from kmc_core.motion.files import (
     track_from,
     track_tensors,
 )
-from kmc_core.motion.types import FaceMotion, Motion, Track
+from kmc_core.motion.part import part_of
+from kmc_core.motion.types import Action, Contact, FaceMotion, Intent, Motion, Track
 
 
 def random_track(frames: int, seed: int, *, face: bool = True) -> Track:
@@ -56,6 +58,38 @@ def test_round_trip_is_bit_equal_with_absent_parts_and_several_tracks(motion: Mo
     odd[0, 0] = torch.tensor([float("nan"), -0.0, float("inf"), 1e-45])
     save_motion(motion, tmp_path / "m.safetensors")
     assert_same(motion, load_motion(tmp_path / "m.safetensors"))
+
+
+def told(motion: Motion) -> Motion:
+    """The motion with what its first person means, and that person's name."""
+    intent = Intent((Action("wave", 0, 4, 0.9),), (Contact("hand-face", "left", 1, 3),))
+    first, *others = motion.tracks
+    return replace(motion, tracks=(replace(first, intent=intent, name="Ada"), *others))
+
+
+def test_intent_and_names_are_kept_and_cut_with_the_frames(motion: Motion, tmp_path: Path) -> None:
+    save_motion(told(motion), tmp_path / "m.safetensors")
+    loaded = load_motion(tmp_path / "m.safetensors")
+    assert [(t.name, t.intent) for t in loaded.tracks] == [(t.name, t.intent) for t in told(motion).tracks]
+    part = part_of(loaded, 3, 2).tracks[0]
+    assert part.name == "Ada" and part.intent == Intent((Action("wave", 0, 1, 0.9),), ())
+
+
+@pytest.mark.parametrize(
+    "intent", [{"actions": []}, {"actions": [{"name": "wave"}], "contacts": []}, 3,
+               {"actions": [], "contacts": [{"kind": "kiss", "side": "left", "start": 0, "end": 1}]}],
+)  # fmt: skip
+def test_an_intent_that_cannot_be_read_is_damage(tmp_path: Path, intent: object) -> None:
+    about = {"fps": 25.0, "size": [8, 8], "tracks": 1, "names": [""], "intents": [intent]}
+    save_tensors(tmp_path / "m.safetensors", MOTION_FILE, {"tracks.0.hands": torch.zeros(3, 2, 21, 4)}, about)
+    with pytest.raises(KMCError, match="is damaged: its names or intents cannot be read"):
+        load_motion(tmp_path / "m.safetensors")
+
+
+def test_an_intent_outside_the_frames_is_refused() -> None:
+    late = Intent((Action("wave", 2, 9, 1.0),), ())
+    with pytest.raises(KMCError, match="has 3 frames, but its intent names frames 2 to 9"):
+        Motion(25.0, (8, 8), (Track(hands=torch.zeros(3, 2, 21, 4), intent=late),))
 
 
 @pytest.mark.parametrize("tracks", [(), (Track(),), (Track(body=torch.zeros(0, 25, 4)),)])

@@ -11,16 +11,16 @@ import os
 import threading
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import safetensors
 import safetensors.torch
 from torch import Tensor
 
 from ..errors import KMCError
-from .types import FaceMotion, Motion, Track
+from .types import Action, Contact, ContactKind, FaceMotion, Intent, Motion, Track
 
 CHECKSUM_KEY: Final = "kmc_checksum"
 RESERVED_PREFIX: Final = "kmc_"
@@ -60,6 +60,10 @@ def save_motion(motion: Motion, path: Path | str, extra_metadata: Mapping[str, s
     for index, track in enumerate(motion.tracks):
         tensors |= track_tensors(track, _track_prefix(index))
     about = {"fps": motion.fps, "size": list(motion.size), "tracks": len(motion.tracks)}
+    if any(track.name for track in motion.tracks):
+        about["names"] = [track.name for track in motion.tracks]
+    if any(track.intent for track in motion.tracks):
+        about["intents"] = [track.intent and asdict(track.intent) for track in motion.tracks]
     save_tensors(path, MOTION_FILE, tensors, about, extra_metadata)
 
 
@@ -84,7 +88,31 @@ def load_motion(path: Path | str) -> Motion:
     }
     if unknown := sorted(set(tensors) - known):
         raise _damaged(path, f"it holds tensors that no motion has: {', '.join(unknown[:3])}")
-    return Motion(fps=fps, size=(size[0], size[1]), tracks=tracks)
+    return Motion(fps=fps, size=(size[0], size[1]), tracks=_described(path, tracks, about))
+
+
+def _described(path: Path | str, tracks: tuple[Track, ...], about: Mapping[str, Any]) -> tuple[Track, ...]:
+    """The tracks with the names and intents that the file's description gives them."""
+    names, intents = about.get("names", [""] * len(tracks)), about.get("intents", [None] * len(tracks))
+    try:
+        return tuple(
+            replace(track, name=str(name), intent=None if intent is None else _intent_from(intent))
+            for track, name, intent in zip(tracks, names, intents, strict=True)
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, f"its names or intents cannot be read ({error})") from error
+
+
+def _intent_from(about: Mapping[str, Any]) -> Intent:
+    """The Intent that `dataclasses.asdict` took apart. KeyError, TypeError or ValueError where it is none."""
+    actions = tuple(
+        Action(str(a["name"]), int(a["start"]), int(a["end"]), float(a["confidence"]))
+        for a in about["actions"]
+    )
+    contacts = tuple(Contact(c["kind"], c["side"], int(c["start"]), int(c["end"])) for c in about["contacts"])
+    if unknown := {contact.kind for contact in contacts} - set(get_args(ContactKind)):
+        raise ValueError(f"contacts of the kind {', '.join(sorted(map(str, unknown)))}")
+    return Intent(actions, contacts)
 
 
 def track_tensors(track: Track, prefix: str) -> dict[str, Tensor]:
@@ -105,7 +133,7 @@ def track_from(tensors: Mapping[str, Tensor], prefix: str) -> Track:
             f"The face of '{prefix}' is incomplete: {missing} missing. The file is damaged; save it again."
         )
     parts = {name: tensors.get(prefix + name) for name in PARTS}
-    return Track(**parts, face=FaceMotion(**present) if present else None)
+    return replace(Track(), **parts, face=FaceMotion(**present) if present else None)
 
 
 def save_tensors(

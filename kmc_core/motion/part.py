@@ -1,11 +1,14 @@
 """One person, or a stretch of frames, of a motion."""
 
 from dataclasses import fields, replace
+from typing import TypeVar
 
 from torch import Tensor
 
 from ..errors import KMCError
-from .types import FaceMotion, Motion, Track
+from .types import Action, Contact, FaceMotion, Intent, Motion, Track
+
+Spanned = TypeVar("Spanned", Action, Contact)
 
 
 def track_of(motion: Motion, index: int) -> Track:
@@ -41,4 +44,18 @@ def _cut(track: Track, part: slice) -> Track:
     face = track.face
     if face is not None:
         face = FaceMotion(**{field.name: getattr(face, field.name)[part] for field in fields(FaceMotion)})
-    return Track(cut(track.body), cut(track.world), cut(track.hands), face)
+    intent = None if track.intent is None else intent_part(track.intent, part.start, part.stop)
+    return Track(cut(track.body), cut(track.world), cut(track.hands), face, intent, track.name)
+
+
+def intent_part(intent: Intent, start: int, end: int) -> Intent:
+    """What of an intent falls into frames start .. end, counted from start."""
+
+    def within(parts: tuple[Spanned, ...]) -> tuple[Spanned, ...]:
+        return tuple(
+            replace(part, start=max(part.start, start) - start, end=min(part.end, end) - start)
+            for part in parts
+            if part.start < end and part.end > start
+        )
+
+    return Intent(within(intent.actions), within(intent.contacts))

@@ -7,6 +7,7 @@ head.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -67,7 +68,8 @@ def retarget(
     proportions = compare(typical_lengths(*track_lengths(driver)), character_lengths(subject))
     plan = plan_placement(placement, driver, motion.size, first.pose, size, proportions, body_strength)
     body = None if driver.body is None else _move_body(driver.body, plan, body_strength)
-    moved = Track(
+    moved = replace(
+        driver,
         body=body,
         world=_move_world(driver, proportions),
         hands=None if driver.hands is None else _move_hands(driver, body, plan, hand_strength),

@@ -5,6 +5,7 @@ A point that was not seen has confidence 0; it is never invented.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,6 +25,37 @@ class FaceMotion:
     confidence: Tensor  # [F] 0..1
 
 
+ContactKind = Literal["hand-face", "hand-hand", "hand-hip", "hand-arm", "foot-ground"]
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A touch that is meant: frames start .. end (exclusive) of one hand or foot."""
+
+    kind: ContactKind
+    side: Literal["left", "right"]  # of the hand or foot that touches
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Action:
+    """What is done in frames start .. end (exclusive), in a word or two."""
+
+    name: str
+    start: int
+    end: int
+    confidence: float  # 0..1
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a person means: named actions and contacts, each in the order of their start."""
+
+    actions: tuple[Action, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+
+
 @dataclass(frozen=True)
 class Track:
     """One person over F frames; each part can be absent."""
@@ -32,6 +64,8 @@ class Track:
     world: Tensor | None = None  # [F, 25, 3] metres, origin at the pelvis
     hands: Tensor | None = None  # [F, 2, 21, 4] left then right; x, y, z (pixels, 0 at the wrist), confidence
     face: FaceMotion | None = None
+    intent: Intent | None = None  # None: nobody looked
+    name: str = ""  # of the person; "" where none was given
 
     @property
     def frames(self) -> int:
@@ -78,6 +112,11 @@ def _check(track: Track) -> None:
             "face.crop": (track.face.crop, (frames, 3)),
             "face.confidence": (track.face.confidence, (frames,)),
         }
+    for part in (*track.intent.actions, *track.intent.contacts) if track.intent else ():
+        if not 0 <= part.start < part.end <= frames:
+            raise KMCError(
+                f"The motion has {frames} frames, but its intent names frames {part.start} to {part.end}."
+            )
     for name, (tensor, shape) in expected.items():
         if tensor is not None and tuple(tensor.shape) != shape:
             raise KMCError(f"Motion part '{name}' has shape {tuple(tensor.shape)}, expected {shape}.")
