@@ -5,7 +5,7 @@ from torch import Tensor
 
 from kmc_core.motion.face_mesh import RIGID
 from kmc_core.perception.face import steady_crops
-from kmc_core.perception.follow import Look, at_rest, follow, from_anchor, to_frame
+from kmc_core.perception.follow import LOOSE, Look, at_rest, follow, from_anchor, to_frame
 from kmc_core.perception.head_pose import NEUTRAL_HEAD, head_rotation, head_yaw
 
 UNKNOWN = torch.full((4,), torch.nan)
@@ -14,6 +14,8 @@ SIDE = 100.0
 
 class Ball:
     """A ball of known path, seen when the roi holds it; counts what it costs."""
+
+    tolerance = LOOSE
 
     def __init__(self, path: Tensor, there: Tensor, turn: Tensor | None = None) -> None:
         self.path, self.there = path, there

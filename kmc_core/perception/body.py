@@ -11,7 +11,7 @@ from torch import Tensor
 from ..motion.skeleton import BODY_JOINTS, JOINT
 from .crops import crop, from_crop, normalised_angle, picked, square
 from .detect import BODY_GRID, Detection, detect
-from .follow import Look, at_rest, follow
+from .follow import LOOSE, Look, at_rest, follow
 from .suite import Perception, run
 
 INPUT = 256  # side of the landmark net's picture
@@ -67,6 +67,8 @@ class BodyTracker:
 
 
 class _BodyWatcher:
+    tolerance = LOOSE
+
     def __init__(self, nets: Perception, frames: Tensor) -> None:
         self._nets, self._frames = nets, frames
 

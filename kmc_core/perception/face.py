@@ -9,11 +9,12 @@ from ..motion.skeleton import EXPRESSIONS, FACE_LANDMARKS, JOINT
 from ..motion.types import FaceMotion
 from .crops import crop, from_crop, picked, square, to_crop
 from .detect import FACE_GRID, Detection, detect
-from .follow import Look, at_rest, follow, from_anchor, held
+from .follow import Look, Tolerance, at_rest, follow, from_anchor, held
 from .head_pose import head_rotation
 from .suite import Perception, run
 
 INPUT = 256
+TOLERANCE = Tolerance(0.03, 1.05, 0.1)  # a face off the middle is read with other eyelids and lips
 MARGIN = 1.5  # region over the landmarks' extent, as the landmark net was trained
 RIGHT_EYE, LEFT_EYE = 33, 263  # outer corners: their line is the region's horizontal
 HEAD = [JOINT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear")]
@@ -64,6 +65,8 @@ class FaceTracker:
 
 
 class _FaceWatcher:
+    tolerance = TOLERANCE
+
     def __init__(self, nets: Perception, frames: Tensor, body: Tensor | None) -> None:
         self._nets, self._frames, self._body = nets, frames, body
 

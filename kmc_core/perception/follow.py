@@ -6,8 +6,9 @@ landmarks must imply the region that was used: frames that disagree are looked a
 thing are searched.
 """
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -16,7 +17,17 @@ from .crops import normalised_angle
 
 KEY_STRIDE = 6  # a fifth of a second at 30 fps: people move less than a region's margin
 MIN_SCORE = 0.5  # the landmark nets' own "it is there"
-SHIFT, ZOOM, TURN = 0.15, 1.25, 0.5  # tolerated disagreement: share of the side, ratio of sides, radians
+
+
+class Tolerance(NamedTuple):
+    """How far the region that was looked through may lie from the one that the landmarks imply."""
+
+    shift: float  # share of the side
+    zoom: float  # ratio of sides
+    turn: float  # radians
+
+
+LOOSE: Final = Tolerance(0.15, 1.25, 0.5)  # points of bodies and hands do not change within it
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,8 @@ class Look:
 
 class Watcher(Protocol):
     """Knows the frames of a chunk and one kind of thing in them. Never called without frames."""
+
+    tolerance: Tolerance
 
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
         """Landmarks in the frames `index` [m] seen through rois [m, 4]."""
@@ -138,7 +151,7 @@ def _looked(index: Tensor, rois: Tensor, watcher: Watcher) -> Look:
     if not len(known):
         return watcher.blank(len(index))
     seen = watcher.look_at(index[known], rois[known])
-    drifted = torch.nonzero((seen.score >= MIN_SCORE) & ~_agree(rois[known], seen.roi))[:, 0]
+    drifted = torch.nonzero((seen.score >= MIN_SCORE) & ~_agree(rois[known], seen.roi, watcher.tolerance))[:, 0]
     if len(drifted):
         again = watcher.look_at(index[known][drifted], seen.roi[drifted])
         better = again.score >= MIN_SCORE
@@ -147,12 +160,12 @@ def _looked(index: Tensor, rois: Tensor, watcher: Watcher) -> Look:
     return _put(watcher.blank(len(index)), known, seen)
 
 
-def _agree(used: Tensor, implied: Tensor) -> Tensor:
+def _agree(used: Tensor, implied: Tensor, tolerance: Tolerance) -> Tensor:
     """Whether two sets of rois [m, 4] are the same region within tolerance -> [m]."""
     shift = (used[:, :2] - implied[:, :2]).norm(dim=-1) / used[:, 2]
     zoom = (used[:, 2] / implied[:, 2]).log().abs()
     turn = normalised_angle(used[:, 3] - implied[:, 3]).abs()
-    return (shift < SHIFT) & (zoom < torch.tensor(ZOOM).log()) & (turn < TURN)
+    return (shift < tolerance.shift) & (zoom < math.log(tolerance.zoom)) & (turn < tolerance.turn)
 
 
 def _parts(look: Look) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..motion.skeleton import JOINT, LEFT, RIGHT
 from .crops import crop, from_crop, normalised_angle, picked, square, to_crop
 from .detect import PALM_GRID, Detection, detect
-from .follow import Look, at_rest, follow, from_anchor, held
+from .follow import LOOSE, Look, at_rest, follow, from_anchor, held
 from .suite import Perception, run
 
 INPUT = 224
@@ -92,6 +92,8 @@ class HandTracker:
 
 class _HandWatcher:
     """One side's hand. Without a body, palms are searched in the whole frame and told apart by the net."""
+
+    tolerance = LOOSE
 
     def __init__(self, nets: Perception, frames: Tensor, body: Tensor | None, side: int) -> None:
         self._nets, self._frames, self._side = nets, frames, side

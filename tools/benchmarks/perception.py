@@ -48,6 +48,7 @@ PEER_JOINTS = {
     "l_hip": 23, "r_hip": 24, "l_knee": 25, "r_knee": 26, "l_ankle": 27, "r_ankle": 28,
 }  # fmt: skip
 MOVING = 0.05  # standard deviation from which a coefficient has something to follow
+ANSWERED = 0.01  # the same of an answer: the net leaves brows and most mouth corners of rendered faces at 0
 
 
 def main() -> None:
@@ -178,11 +179,12 @@ def expression_figures(nets: Perception, python: Path, folder: Path, truth: Moti
     peer = run_peer(python, folder, "expressions", folder / "face.mp4", task)["expression"]
     expected = true.expression.numpy()
     moving = [i for i in range(1, len(EXPRESSIONS)) if expected[:, i].std() > MOVING]
-    figures = {"expressions_moving": len(moving)}
+    answered = [i for i in moving if peer[:, i].std() > ANSWERED]
+    figures = {"expressions_moving": len(moving), "expressions_answered": len(answered)}
     for key, found in (("", ours.expression.numpy()), ("_peer", peer)):
-        figures[f"expression_correlation{key}"] = np.mean(
-            [correlation(found[:, i], expected[:, i]) for i in moving]
-        )
+        for name, which in (("correlation", moving), ("correlation_answered", answered)):
+            scores = [correlation(found[:, i], expected[:, i]) for i in which]
+            figures[f"expression_{name}{key}"] = np.mean(scores)
     return figures
 
 
