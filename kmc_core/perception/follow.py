@@ -151,7 +151,8 @@ def _looked(index: Tensor, rois: Tensor, watcher: Watcher) -> Look:
     if not len(known):
         return watcher.blank(len(index))
     seen = watcher.look_at(index[known], rois[known])
-    drifted = torch.nonzero((seen.score >= MIN_SCORE) & ~_agree(rois[known], seen.roi, watcher.tolerance))[:, 0]
+    agree = _agree(rois[known], seen.roi, watcher.tolerance)
+    drifted = torch.nonzero((seen.score >= MIN_SCORE) & ~agree)[:, 0]
     if len(drifted):
         again = watcher.look_at(index[known][drifted], seen.roi[drifted])
         better = again.score >= MIN_SCORE
