@@ -1,9 +1,9 @@
 """Camera moves as a path of the picture: for engines that follow points and have no camera of their own.
 
 A turning, rising or zooming camera moves the whole picture by a similarity (scale, rotation, shift) that is
-the same for every point of a frame. `camera_path` gives it for each frame, `apply_camera` moves a motion along
-it; whoever moves a background uses the same path. Parallax, which an orbit is made of, is no similarity: such
-moves leave the picture as it is.
+the same for every point of a frame. `camera_path` gives it for each frame, `apply_camera` moves a motion
+along it; whoever moves a background uses the same path. Parallax, which an orbit is made of, is no
+similarity: such moves leave the picture as it is.
 """
 
 import math
@@ -40,8 +40,7 @@ NOT_FLAT: Final[tuple[CameraKind, ...]] = ("orbit", "follow", "handheld")  # no 
 # How far a move has come by its end: the person stays in the picture even when it is fast.
 SHIFT: Final[Mapping[CameraSpeed, float]] = {"slow": 0.1, "normal": 0.2, "fast": 0.35}  # of width or height
 ZOOM: Final[Mapping[CameraSpeed, float]] = {"slow": 1.15, "normal": 1.3, "fast": 1.6}
-ROLL: Final[Mapping[CameraSpeed, float]] = {speed: math.radians(d) for speed, d in
-                                            (("slow", 5), ("normal", 10), ("fast", 20))}  # fmt: skip
+ROLL: Final[Mapping[CameraSpeed, float]] = {"slow": 5, "normal": 10, "fast": 20}  # degrees
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def camera_path(camera: Camera, frames: int, size: tuple[int, int], *, strength:
         elif move.kind in ("tilt", "crane"):
             y = y + sign * amount * SHIFT[move.speed] * height
         elif move.kind == "roll":  # a camera that rolls left turns the picture clockwise, in y-down pixels +
-            angle = angle + sign * amount * ROLL[move.speed]
+            angle = angle + sign * amount * math.radians(ROLL[move.speed])
     cos, sin = zoom.exp() * angle.cos(), zoom.exp() * angle.sin()
     middle = torch.tensor((width / 2, height / 2), dtype=torch.float64)
     turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # F 2 2
@@ -162,7 +161,5 @@ def _moved_face(face: FaceMotion, path: Tensor, roll: Tensor) -> FaceMotion:
         face,
         landmarks=_moved_points(landmarks, path)[..., :3],
         crop=_moved_points(crop, path)[:, 0, :3],
-        rotation=torch.where(
-            seen[:, None, None] > 0, roll.to(face.rotation) @ face.rotation, face.rotation
-        ),
+        rotation=torch.where(seen[:, None, None] > 0, roll.to(face.rotation) @ face.rotation, face.rotation),
     )

@@ -1,27 +1,26 @@
 """Camera words in English and Chinese <-> a structured `Camera`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..motion.camera import Camera, CameraDirection, CameraKind, CameraMove, CameraSpeed
+from ..motion.camera import DIRECTIONS, Camera, CameraDirection, CameraKind, CameraMove, CameraSpeed
 
 _SPEED = (
-    r"(?:(?:very|super)\s+)?(?:slow(?:ly)?|gentl[ey]|gradual(?:ly)?|subtl[ey]|fast|quick(?:ly)?|rapid(?:ly)?"
-    r"|sudden(?:ly)?|smooth(?:ly)?|stead(?:y|ily))"
+    r"(?:(?:very|super)\s+)?(?:slow(?:ly)?|gentl[ey]|gradual(?:ly)?|subtl[ey]|fast|quick(?:ly)?"
+    r"|rapid(?:ly)?|sudden(?:ly)?|smooth(?:ly)?|stead(?:y|ily))"
 )
 _CAMERA = (
-    r"(?:the\s+)?(?:camera|cam|lens)(?:\s+(?:is|should|will|then|starts?\s+to|starts?|begins?\s+to|movement:?))*"
+    r"(?:the\s+)?(?:camera|cam|lens)"
+    r"(?:\s+(?:is|should|will|then|starts?\s+to|starts?|begins?\s+to|movement:?))*"
 )
 _DIRECTION = (
     r"(?:from\s+(?:left|right|up|down|top|bottom)\s+to(?:\s+the)?\s+\w+|(?:to\s+the\s+|to\s+)?(?:left|right)"
     r"|up(?:wards?)?|down(?:wards?)?|in\s+and\s+out|out\s+and\s+in|in|out|back(?:wards?)?|forwards?|away|closer"
     r"|nearer|around)\b"
 )
-_OBJECT = (
-    r"(?:on|onto|around)\s+(?:(?:the|a|an|her|his|their|its)\s+)?(?!(?:left|right|the|an?)\b)[\w-]+"
-)
+_OBJECT = r"(?:on|onto|around)\s+(?:(?:the|a|an|her|his|their|its)\s+)?(?!(?:left|right|the|an?)\b)[\w-]+"
 _TAIL = rf"(?:\s+(?:{_OBJECT}|{_DIRECTION}|{_SPEED}|(?:shot|movement|motion|move)\b))"
 # Verbs that need the word "camera" before them, and those that a direction after them makes clear.
 _WITH_CAMERA = (
@@ -31,7 +30,10 @@ _WITH_CAMERA = (
     r"|rotat(?:es?|ing)|revolv(?:es?|ing)|spin(?:s|ning)?|follow(?:s|ing)?(?:\s+(?:him|her|them|it))?"
     r"|track(?:s|ing)?(?:\s+(?:him|her|them|it))?"
 )
-_ALONE = r"pan(?:s|ning)?|tilt(?:s|ing)?|doll(?:y|ies|ying)|truck(?:s|ing)?|crane|pedestal|push|pull|orbit(?:s|ing)?"
+_ALONE = (
+    r"pan(?:s|ning)?|tilt(?:s|ing)?|doll(?:y|ies|ying)|truck(?:s|ing)?|crane|pedestal|push|pull"
+    r"|orbit(?:s|ing)?"
+)
 _ENGLISH: Final = re.compile(
     r"\b(?:"
     r"(?P<static>(?:static|fixed|still|locked(?:-off|\s+off|\s+down)?|stationary|tripod|motionless)\s+"
@@ -59,14 +61,23 @@ _HANS: Final = re.compile(
     r"|(?<=[左右上下])[摇移转抬]|[左右]移|[左右]摇)(?:镜头|拍摄)?)"
     r"|(?P<turn>(?:镜头|摄像机|摄影机)(?:缓慢|慢慢|缓缓|快速)?地?(?:围绕|绕着?)[^，。,.;；]{0,6}(?:旋转|转动|环绕)?)",
 )
-_KINDS: Final[tuple[tuple[str, CameraKind], ...]] = (  # first stem found decides
-    ("zoom", "zoom"), ("dolli", "dolly"), ("dolly", "dolly"), ("pan", "pan"), ("tilt", "tilt"),
-    ("pedestal", "crane"), ("cran", "crane"), ("boom", "crane"), ("ris", "crane"), ("descend", "crane"),
-    ("orbit", "orbit"), ("circl", "orbit"), ("arc", "orbit"), ("360", "orbit"), ("rotat", "orbit"),
-    ("revolv", "orbit"), ("spin", "orbit"), ("roll", "roll"), ("follow", "follow"), ("track", "follow"),
-)  # fmt: skip
+_KINDS: Final[Mapping[str, CameraKind]] = {  # first stem found decides
+    "zoom": "zoom", "dolli": "dolly", "dolly": "dolly", "pan": "pan", "tilt": "tilt",
+    "pedestal": "crane", "cran": "crane", "boom": "crane", "ris": "crane", "descend": "crane",
+    "orbit": "orbit", "circl": "orbit", "arc": "orbit", "360": "orbit", "rotat": "orbit",
+    "revolv": "orbit", "spin": "orbit", "roll": "roll", "follow": "follow", "track": "follow",
+}  # fmt: skip
 _DEFAULTS: Final[Mapping[CameraKind, CameraDirection]] = {
     "pan": "right", "tilt": "up", "zoom": "in", "dolly": "in", "crane": "up", "roll": "left",
+}  # fmt: skip
+
+
+_WHERE: Final[Mapping[str, CameraDirection]] = {
+    r"left": "left", r"right": "right", r"up(?:wards?)?|top": "up", r"down(?:wards?)?|bottom": "down",
+    r"out|back(?:wards?)?|away": "out", r"in|closer|nearer|forwards?|towards?|into": "in",
+}  # fmt: skip
+_CHINESE_WHERE: Final[Mapping[str, CameraDirection]] = {
+    "左": "left", "右": "right", "上": "up", "下": "down", "抬": "up",
 }  # fmt: skip
 
 
@@ -109,33 +120,30 @@ def _words(move: CameraMove) -> str:
 
 
 def _english_moves(match: re.Match[str]) -> tuple[CameraMove, ...]:
-    text, group = match.group(), match.lastgroup
-    if group in ("static", "handheld"):
-        return (CameraMove(group),)  # pyright: ignore[reportArgumentType]
-    kind = next((kind for stem, kind in _KINDS if re.search(rf"\b{stem}", text)), None)
+    text = match.group()
+    if match.lastgroup == "static":
+        return (CameraMove("static"),)
+    if match.lastgroup == "handheld":
+        return (CameraMove("handheld"),)
     directions = _directions(text)
-    if kind is None:  # pushes, pulls, moves, trucks: where to tells what it is
-        kind = "dolly"
-        if re.search(r"\bpull", text) and not directions:
-            directions = ["out"]
-        elif "around" in text:
-            kind, directions = "orbit", [d for d in directions if d in ("left", "right")]
-        elif directions and directions[0] in ("up", "down"):
-            kind = "crane"
-    if kind == "crane" and not directions and "descend" in text:
-        directions = ["down"]
-    return _moves(kind, directions, _speed(text))
+    kind = next((kind for stem, kind in _KINDS.items() if re.search(rf"\b{stem}", text)), None)
+    if kind is not None:
+        return _moves(kind, directions or (("down",) if "descend" in text else ()), _speed(text))
+    # pushes, pulls, moves, trucks: where to tells what it is
+    if "around" in text:
+        return _moves("orbit", directions, _speed(text))
+    if directions[:1] in (("up",), ("down",)):
+        return _moves("crane", directions, _speed(text))
+    return _moves("dolly", directions or (("out",) if "pull" in text else ()), _speed(text))
 
 
-def _directions(text: str) -> list[CameraDirection]:
+def _directions(text: str) -> tuple[CameraDirection, ...]:
     """Directions in the order written; of "from left to right" the last."""
     text = re.sub(r"from\s+(?:the\s+)?\w+\s+to\b", "to", text)
-    words: tuple[tuple[str, CameraDirection], ...] = (
-        (r"left", "left"), (r"right", "right"), (r"up(?:wards?)?|top", "up"), (r"down(?:wards?)?|bottom", "down"),
-        (r"out|back(?:wards?)?|away", "out"), (r"in|closer|nearer|forwards?|towards?|into", "in"),
-    )  # fmt: skip
-    found = [(m.start(), d) for pattern, d in words for m in re.finditer(rf"\b(?:{pattern})\b", text)]
-    return [direction for _, direction in sorted(found)]
+    found = [
+        (m.start(), d) for pattern, d in _WHERE.items() for m in re.finditer(rf"\b(?:{pattern})\b", text)
+    ]
+    return tuple(direction for _, direction in sorted(found))
 
 
 def _speed(text: str) -> CameraSpeed:
@@ -145,35 +153,29 @@ def _speed(text: str) -> CameraSpeed:
 
 
 def _moves(
-    kind: CameraKind, directions: list[CameraDirection], speed: CameraSpeed
+    kind: CameraKind, directions: Sequence[CameraDirection], speed: CameraSpeed
 ) -> tuple[CameraMove, ...]:
-    from_kind: tuple[CameraDirection, ...] = {
-        "pan": ("left", "right"), "tilt": ("up", "down"), "zoom": ("in", "out"), "crane": ("up", "down"),
-        "dolly": ("in", "out", "left", "right"), "roll": ("left", "right"), "orbit": ("left", "right"),
-    }.get(kind, ())  # fmt: skip
-    fitting = list(dict.fromkeys(direction for direction in directions if direction in from_kind))
+    fitting = [d for d in dict.fromkeys(directions) if d in DIRECTIONS[kind]]
     if kind == "dolly" and {"left", "right"} & set(fitting):
-        fitting = [direction for direction in fitting if direction in ("left", "right")]
+        fitting = [d for d in fitting if d in ("left", "right")]
     return tuple(CameraMove(kind, d, speed) for d in fitting or [_DEFAULTS.get(kind, "")])
 
 
 def _chinese_moves(match: re.Match[str]) -> tuple[CameraMove, ...]:
     text, group = match.group(), match.lastgroup
     if group in ("static", "handheld", "follow"):
-        return (CameraMove(group),)  # pyright: ignore[reportArgumentType]
-    speed = _speed(text)
-    pairs: tuple[tuple[str, CameraDirection], ...] = (
-        ("左", "left"), ("右", "right"), ("上", "up"), ("下", "down"), ("抬", "up"),
-    )  # fmt: skip
-    directions = [direction for sign, direction in pairs if sign in text]
+        return tuple(CameraMove(kind) for kind in ("static", "handheld", "follow") if kind == group)
+    directions = tuple(direction for sign, direction in _CHINESE_WHERE.items() if sign in text)
     if group == "turn" or "环绕" in text:
-        return _moves("orbit", directions, speed)
-    if re.search(r"放大|缩小", text):
-        return _moves("zoom", ["in" if "放大" in text else "out"], speed)
-    if re.search(r"[升降]", text):
-        return _moves("crane", ["up" if "升" in text else "down"], speed)
-    if re.search(r"[推拉]", text):
-        return _moves("dolly", ["out" if re.search(r"拉远|拉出|拉开|后拉", text) else "in"], speed)
-    if "横移" in text:
-        return _moves("dolly", directions, speed)
-    return _moves("tilt" if directions[:1] in (["up"], ["down"]) else "pan", directions, speed)
+        kind: CameraKind = "orbit"
+    elif re.search(r"放大|缩小", text):
+        kind, directions = "zoom", ("in",) if "放大" in text else ("out",)
+    elif re.search(r"[升降]", text):
+        kind, directions = "crane", ("up",) if "升" in text else ("down",)
+    elif re.search(r"[推拉]", text):
+        kind, directions = "dolly", ("out",) if re.search(r"拉远|拉出|拉开|后拉", text) else ("in",)
+    elif "横移" in text:
+        kind = "dolly"
+    else:
+        kind = "tilt" if directions[:1] in (("up",), ("down",)) else "pan"
+    return _moves(kind, directions, _speed(text))

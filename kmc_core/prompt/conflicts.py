@@ -11,22 +11,22 @@ from typing import Final
 from ..motion.types import Motion
 from .describe import MotionWords
 from .formats import shot_kind
-from .lexicon import NUMBERS, Slot, entries, participle, singular
-from .read import Wish, article
+from .lexicon import NUMBERS, Slot, article, entries, participle, singular
+from .read import Wish
 
 SURE: Final = 0.5  # confidence from which a named action counts
 
 # Verbs that are the same to a viewer. Two families of one kind cannot both be what the legs (arms, face) do.
 _FAMILIES: Final[Mapping[str, Mapping[str, str]]] = {
     "legs": {
-        "sit": "sit lounge", "lie": "lie sleep rest", "kneel": "kneel", "crouch": "crouch squat", "stand": "stand",
-        "walk": "walk stroll march wander stride strut shamble stagger stumble limp tiptoe pace step sneak shuffle",
-        "run": "run jog sprint", "jump": "jump leap hop skip", "crawl": "crawl", "swim": "swim", "climb": "climb",
-        "dance": "dance twirl pirouette moonwalk",
+        "sit": "sit lounge", "lie": "lie sleep rest", "kneel": "kneel", "crouch": "crouch squat",
+        "walk": "walk stroll march wander stride strut shamble stagger stumble limp tiptoe pace step sneak",
+        "stand": "stand", "run": "run jog sprint", "jump": "jump leap hop skip", "crawl": "crawl",
+        "swim": "swim", "climb": "climb", "dance": "dance twirl pirouette moonwalk",
     },
     "arms": {
-        "wave": "wave", "clap": "clap applaud", "point": "point", "salute": "salute", "punch": "punch box hit",
-        "facepalm": "facepalm", "cross": "cross", "hug": "hug", "pray": "pray",
+        "wave": "wave", "clap": "clap applaud", "point": "point", "salute": "salute",
+        "punch": "punch box hit", "facepalm": "facepalm", "hug": "hug", "pray": "pray",
     },
     "face": {"smile": "smile laugh grin giggle", "cry": "cry weep", "frown": "frown pout"},
     "mouth": {"speak": "speak talk say tell sing rap shout whisper lecture"},
@@ -38,7 +38,18 @@ _FAMILY: Final[Mapping[str, tuple[str, str]]] = {
     for verb in verbs.split()
 }
 _TOGETHER: Final = ({"dance", "jump"}, {"dance", "walk"})  # families that go together all the same
-# What a measured phrase rules out.
+# Names of actions that captions say at more length, as the KMC animator's training does.
+_SAID: Final[Mapping[str, str]] = {
+    "facepalm": "covering the face with a hand", "hands on hips": "standing with hands on the hips",
+    "cross arms": "standing with crossed arms", "raise arms": "raising the arms", "turn": "turning around",
+    "shake head": "shaking the head", "gesture": "moving the arms", "idle": "holding still",
+}  # fmt: skip
+_POSES: Final[Mapping[str, str]] = {
+    "crossed arms": r"(?:cross|fold)\w* (?:\w+ )?arms|arms (?:crossed|folded)",
+    "hands on hips": r"hands on (?:\w+ )?hips",
+    "facepalm": r"cover\w* (?:\w+ )?face",
+}
+# What a phrase of the motion rules out.
 _RULED_OUT: Final[Mapping[str, tuple[str, ...]]] = {
     "still": ("walk", "run", "jump", "crawl", "swim", "climb", "dance", "wave", "clap", "punch"),
     "moving across the picture": ("sit", "lie", "kneel", "crouch", "stand"),
@@ -55,14 +66,17 @@ class Resolved:
 
 
 def motion_actions(motion: Motion) -> tuple[str, ...]:
-    """Named actions of all tracks in the order of their start, in -ing form; each once."""
+    """Named actions of all tracks in the order of their start, as prompts say them; each once. Pauses
+    between them are left out.
+    """
     actions = [
         (action.start, _acting(action.name))
         for track in motion.tracks
         for action in (track.intent.actions if track.intent else ())
         if action.confidence >= SURE
     ]
-    return tuple(dict.fromkeys(name for _, name in sorted(actions)))
+    names = tuple(dict.fromkeys(name for _, name in sorted(actions)))
+    return tuple(name for name in names if name != _SAID["idle"]) or names
 
 
 def families(text: str) -> dict[str, str]:
@@ -73,9 +87,7 @@ def families(text: str) -> dict[str, str]:
         if entry and entry.lemma in _FAMILY:
             kind, family = _FAMILY[entry.lemma]
             found[family] = kind
-    if re.search(r"cross\w* (?:\w+ )?arms|arms crossed|folded arms|arms folded", text.lower()):
-        found["cross"] = "arms"
-    return found
+    return found | {pose: "arms" for pose, pattern in _POSES.items() if re.search(pattern, text.lower())}
 
 
 def resolve(wish: Wish, motion: Motion, words: MotionWords) -> Resolved:
@@ -104,21 +116,17 @@ def _resolve_actions(resolved: Resolved, motion: Motion, words: MotionWords) -> 
 
 
 def _contradicts(phrase: str, named: tuple[str, ...], words: MotionWords) -> bool:
-    wished = families(phrase)
-    if named:
-        shown = families(" ".join(named))
-        return any(
-            kind in shown.values()
-            and family not in shown
-            and not any({family, other} in _TOGETHER for other in shown)
-            for family, kind in wished.items()
-        )
-    ruled_out = [family for sign, ruled in _RULED_OUT.items() if sign in words.action for family in ruled]
+    said = " and ".join(named) or words.action
+    wished, shown = families(phrase), families(said)
+    ruled_out = [family for sign, ruled in _RULED_OUT.items() if sign in said for family in ruled]
     if any(family in ruled_out for family in wished):
         return True
-    shown = families(words.action)
-    if any(kind == "face" and kind in shown.values() and family not in shown for family, kind in wished.items()):
-        return True
+    certain = ("legs", "arms", "face") if named else ("face",)  # measured gestures are a guess
+    for family, kind in wished.items():
+        others = [other for other, other_kind in shown.items() if other_kind == kind]
+        together = any({family, other} in _TOGETHER for other in others)
+        if kind in certain and others and family not in others and not together:
+            return True
     return _wrong_side(phrase, words.action) or _wrong_pace(phrase, words.action)
 
 
@@ -141,7 +149,9 @@ def _resolve_refused(resolved: Resolved, motion: Motion, words: MotionWords) -> 
     if not lost:
         return resolved
     avoid = tuple(phrase for phrase in resolved.wish.avoid if phrase not in lost)
-    notes = tuple(f"The wish does not want '{phrase}', but the motion shows it: the motion is kept." for phrase in lost)
+    notes = tuple(
+        f"The wish does not want '{phrase}', but the motion shows it: the motion is kept." for phrase in lost
+    )
     return Resolved(
         replace(resolved.wish, avoid=avoid),
         (*resolved.conflicts, *(f"not {_named(phrase)}" for phrase in lost)),
@@ -151,11 +161,15 @@ def _resolve_refused(resolved: Resolved, motion: Motion, words: MotionWords) -> 
 
 def _resolve_shot(resolved: Resolved, words: MotionWords) -> Resolved:
     shots = resolved.wish.slots["shot"]
-    lost = [shot for shot in shots if words.shot and shot_kind(shot) and shot_kind(shot) != shot_kind(words.shot)]
+    lost = [
+        shot for shot in shots if words.shot and shot_kind(shot) and shot_kind(shot) != shot_kind(words.shot)
+    ]
     if not lost:
         return resolved
     kept = tuple(shot for shot in shots if shot not in lost)
-    notes = tuple(f"The wish says '{shot}', the motion is framed as {words.shot}: the motion is kept." for shot in lost)
+    notes = tuple(
+        f"The wish says '{shot}', the motion is framed as {words.shot}: the motion is kept." for shot in lost
+    )
     return _changed(resolved, "shot", (*kept, words.shot), tuple(lost), notes)
 
 
@@ -172,20 +186,22 @@ def _resolve_people(resolved: Resolved, motion: Motion) -> Resolved:
     if not lost:
         return resolved
     moves = f"{people} {'person' if people == 1 else 'people'}"
-    notes = tuple(f"The wish says '{phrase}', the motion moves {moves}: the motion is kept." for phrase in lost)
+    notes = tuple(
+        f"The wish says '{phrase}', the motion moves {moves}: the motion is kept." for phrase in lost
+    )
     return _changed(resolved, "who", tuple(who), tuple(lost), notes)
 
 
 def _counted_people(phrase: str) -> str:
     """ "three young women" of "three young women with long hair"; "" when no people are counted."""
-    words = phrase.split()
     if not _number(phrase):
         return ""
-    for index, word in enumerate(words):
-        known = [entries().get(other) for other in words[index : index + 2]]
-        is_person = [entry is not None and "person" in entry.tags for entry in known]
-        if is_person[0] and not all(is_person[1:] or (False,)):  # "basketball players", "robot knights"
-            return " ".join(words[: index + 1])
+    words = phrase.split()
+    known = (entries().get(word) for word in words)
+    people = [entry is not None and "person" in entry.tags for entry in known]
+    for end in range(1, len(words) + 1):
+        if people[end - 1] and not any(people[end : end + 1]):  # the second of "robot knights"
+            return " ".join(words[:end])
     return ""
 
 
@@ -206,7 +222,11 @@ def _number(phrase: str) -> int:
 
 
 def _changed(
-    resolved: Resolved, slot: Slot, phrases: tuple[str, ...], conflicts: tuple[str, ...], notes: tuple[str, ...]
+    resolved: Resolved,
+    slot: Slot,
+    phrases: tuple[str, ...],
+    conflicts: tuple[str, ...],
+    notes: tuple[str, ...],
 ) -> Resolved:
     wish = replace(resolved.wish, slots=resolved.wish.slots | {slot: phrases})
     return Resolved(wish, (*resolved.conflicts, *conflicts), (*resolved.notes, *notes))
@@ -222,8 +242,9 @@ def _named(phrase: str) -> str:
 
 
 def _acting(name: str) -> str:
-    """An action's name as prompts say it: "wave" and "waving" -> "waving", "raise_arms" -> "raising arms"."""
-    first, *rest = name.replace("_", " ").lower().split() or [""]
+    """An action's name as prompts say it: "wave" and "waving" -> "waving"."""
+    name = name.replace("_", " ").lower()
+    first, *rest = name.split() or [""]
     entry = entries().get(first)
     verb = participle(entry.lemma) if entry and entry.lemma else first
-    return " ".join((verb, *rest))
+    return _SAID.get(name, " ".join((verb, *rest)))

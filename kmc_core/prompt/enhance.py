@@ -1,12 +1,13 @@
 """A wish in the user's words -> the prompts that an engine expects. Offline, deterministic, loses no word.
 
-The wish is read into its structure (`read`), gives way where the motion contradicts it (`conflicts`), is filled up
-from the subject and the motion, and is written in the engine's format (`formats`). Every word of the wish is in a
-prompt or in the notes. A language model may rephrase what was read; what it gets wrong is not taken.
+The wish is read into its structure (`read`), gives way where the motion contradicts it (`conflicts`), is
+filled up from the subject and the motion, and is written in the engine's format (`formats`). Every word of
+the wish is in a prompt or in the notes. A language model may rephrase what was read; what it gets wrong is
+not taken.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ..errors import KMCError
@@ -21,16 +22,21 @@ from .language_model import rephrase
 from .palette import clothes_color
 from .read import Wish, read
 
-VIEW_SHOT: Final[dict[ViewKind, str]] = {"full": "full body", "half": "half body", "face": "close-up", "back": ""}
+VIEW_SHOT: Final[dict[ViewKind, str]] = {
+    "full": "full body",
+    "half": "half body",
+    "face": "close-up",
+    "back": "",
+}
 
 
 @dataclass(frozen=True)
 class Prompts(Texts):
     """What the engine's text inputs take, what it was made from, and what there is to say about it."""
 
-    scene: Scene = Scene()
+    scene: Scene = field(default_factory=Scene)
     notes: tuple[str, ...] = ()
-    move: Camera = Camera()  # the camera as data
+    move: Camera = field(default_factory=Camera)  # the camera as data
     conflicts: tuple[str, ...] = ()  # words of the wish that gave way to the motion
 
 
@@ -44,11 +50,13 @@ def enhance(
 ) -> Prompts:
     """Prompts for `engine` from a wish and what the motion and the subject tell.
 
-    `generate` is a language model: instruction -> answer; where its answer does not hold, the notes say so and the
-    words are those without it. Raises KMCError for an unknown engine.
+    `generate` is a language model: instruction -> answer. Where its answer does not hold, the notes say so
+    and the words are those without it. Raises KMCError for an unknown engine.
     """
     if engine not in ENGINES:
-        raise KMCError(f"Expected an engine out of {', '.join(ENGINES)}, got '{engine}'; choose one of these.")
+        raise KMCError(
+            f"Expected an engine out of {', '.join(ENGINES)}, got '{engine}'; choose one of these."
+        )
     words = describe_motion(motion) if motion is not None else MotionWords()
     own = read(wish)
     parsed, notes = _with_subject(own, subject)

@@ -1,8 +1,9 @@
 """What each engine's prompts look like: the order of their parts, their words, their negative.
 
-KMC speaks the captions that it was trained on, "<who> in <clothes>, <background>, <action>, <camera>, <shot>", in
-their few words. Wan-Animate and Wan-Animate-2 take appearance and background in the positive prompt and read the
-movement from the motion: action words belong to the motion prompt. SCAIL-2 was trained on long, detailed text.
+KMC speaks the captions that it was trained on, "<who> in <clothes>, <background>, <action>, <camera>,
+<shot>", in their few words. Wan-Animate and Wan-Animate-2 take appearance and background in the positive
+prompt and read the movement from the motion: action words belong to the motion prompt. SCAIL-2 was trained
+on long, detailed text.
 """
 
 import re
@@ -10,7 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from .lexicon import FUNCTION_WORDS, NOUNS, NUMBERS, PREPOSITIONS, SMALL_WORDS, entries, plural, singular
+from .lexicon import (
+    NOUNS,
+    NUMBERS,
+    PREPOSITIONS,
+    SMALL_WORDS,
+    article,
+    content_words,
+    entries,
+    listed,
+    plural,
+    singular,
+)
 
 Engine = Literal["kmc", "wan_animate", "wan_animate2", "scail2"]
 ENGINES: Final[tuple[Engine, ...]] = ("kmc", "wan_animate", "wan_animate2", "scail2")
@@ -27,8 +39,9 @@ NEGATIVE: Final[Mapping[Engine, str]] = {
 }
 # This engine was trained on long captions; these hold for every animation.
 SCAIL2_DETAILS: Final = (
-    "The identity, the face, the hair and the clothes stay consistent in every frame. The motion is natural and "
-    "fluid, with detailed hands and a detailed, expressive face. Sharp focus, clean edges, steady exposure."
+    "The identity, the face, the hair and the clothes stay consistent in every frame. The motion is "
+    "natural and fluid, with detailed hands and a detailed, expressive face. Sharp focus, clean edges, steady "
+    "exposure."
 )
 SCAIL2_WORDS: Final = 40  # a prompt of this engine has at least so many words
 
@@ -36,10 +49,10 @@ SCAIL2_WORDS: Final = 40  # a prompt of this engine has at least so many words
 _KMC_WORDS: Final[Mapping[str, str]] = {
     other: word
     for word, others in {
-        "woman": "lady girl", "man": "gentleman guy boy dude", "shirt": "t-shirt tshirt tee blouse sweater jumper "
-        "pullover hoodie sweatshirt top", "trousers": "pants jeans leggings", "red": "crimson scarlet maroon",
-        "teal": "turquoise cyan", "purple": "violet lavender magenta", "grey": "gray silver", "yellow": "golden gold",
-        "blonde": "blond", "walking": "strolling wandering striding marching strutting",
+        "woman": "lady girl", "man": "gentleman guy boy dude", "trousers": "pants jeans leggings",
+        "shirt": "t-shirt tshirt tee blouse sweater jumper pullover hoodie sweatshirt top",
+        "red": "crimson scarlet maroon", "teal": "turquoise cyan", "purple": "violet lavender magenta",
+        "grey": "gray", "blonde": "blond", "walking": "strolling wandering striding marching strutting",
         "clapping": "applauding", "talking": "speaking",
     }.items()
     for other in others.split()
@@ -48,15 +61,15 @@ _SHOTS: Final[Mapping[str, str]] = {
     name.replace("_", " "): shot
     for shot, names in {
         "full body": "full_body full-body full_shot full_length wide_shot long_shot wide_angle wide-angle",
-        "half body": "half_body half-body half_shot upper_body waist_up medium_shot cowboy_shot medium_close-up",
-        "close-up": "close-up closeup close_up extreme_close-up portrait headshot bust bust_shot",
+        "half body": "half_body half-body half_shot upper_body waist_up medium_shot cowboy_shot",
+        "close-up": "close-up closeup close_up extreme_close-up medium_close-up portrait headshot bust",
     }.items()
     for name in names.split()
 }
 _ARTICLES: Final = frozenset((*SMALL_WORDS["article"].split(), *NUMBERS, "number", "two"))
-_UNCOUNTABLE: Final = frozenset(
-    "armor armour clothing attire jewelry jewellery lace flannel lingerie makeup make-up hair denim leather skin "
-    "metal chrome fur physique clothes people audience".split()
+_UNCOUNTABLE: Final = listed(
+    "armor armour clothing attire jewelry jewellery lace flannel lingerie makeup make-up hair denim leather "
+    "skin metal chrome fur physique clothes people audience"
 )
 _PREPOSITIONS: Final = frozenset(word.replace("_", " ").split()[0] for word in PREPOSITIONS.split())
 
@@ -129,37 +142,39 @@ def with_article(phrase: str) -> str:
         return phrase
     if singular(head) != head or plural(head) == head or (head.endswith("s") and not head.endswith("ss")):
         return phrase
-    return f"{'an' if phrase[0].lower() in 'aeiou' else 'a'} {phrase}"
+    return f"{article(phrase)} {phrase}"
 
 
 def _long(scene: Scene, camera: str) -> str:
     """SCAIL-2: whole sentences."""
-    described = person(scene)
-    shot = ", ".join(scene.shot) or "medium shot"
-    framed = shot if re.search(r"shot|view|portrait|close-up", shot) else f"{shot} shot"
-    sentences = [f"{with_article(framed).capitalize()} of {described}."]
+    shot = ", ".join(scene.shot) or "video"
+    framed = shot if re.search(r"shot|view|portrait|close-up|video", shot) else f"{shot} shot"
     doing = ", ".join(scene.action) or "moving naturally"
-    subject = (scene.who or ("the person",))[0]
-    subject = re.sub(r"^an? ", "the ", subject) if subject.startswith(("a ", "an ")) else subject
-    several = " and " in subject or _plural(subject)
-    sentences.append(
-        f"{subject[0].upper()}{subject[1:]} {'are' if several else 'is'} {doing}, and the whole movement is shown "
-        "clearly from beginning to end."
-    )
     place = ", ".join(scene.background) or "plain background"
     starts = place.split()[0] in _PREPOSITIONS
-    sentences.append(f"The scene is set {place}." if starts else f"The background shows {with_article(place)}.")
-    if scene.light:
-        sentences.append(f"The lighting: {', '.join(scene.light)}.")
-    sentences.append(f"The shot is filmed with this camera: {camera}.")
-    if scene.style:
-        sentences.append(f"The style: {', '.join(scene.style)}.")
-    return " ".join((*sentences, SCAIL2_DETAILS))
+    sentences = [
+        f"{article(framed).capitalize()} {framed} of {person(scene)}.",
+        f"{_subject(scene)} {doing}, and the whole movement is shown clearly from beginning to end.",
+        f"The scene is set {place}." if starts else f"The setting: {place}.",
+        f"The light: {', '.join(scene.light)}." if scene.light else "",
+        *(
+            f"The {move}." if move.startswith("camera") else f"Filmed with a {move}."
+            for move in camera.split(", ")
+        ),
+        f"The style: {', '.join(scene.style)}." if scene.style else "",
+        SCAIL2_DETAILS,
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _plural(phrase: str) -> bool:
-    head = re.split(r" (?:with|in|of) ", phrase)[0].split()[-1].lower()
-    return singular(head) != head or head == "people"
+def _subject(scene: Scene) -> str:
+    """ "The young man is", "Two dancers are", from the first of who."""
+    who = with_article((scene.who or ("a person",))[0])
+    short = re.split(r" (?:with|in|of|who) ", who)[0]
+    short = re.sub(r"^(?:a|an) ", "the ", short)
+    head = short.split()[-1].lower()
+    several = " and " in short or singular(head) != head or head == "people"
+    return f"{short[0].upper()}{short[1:]} {'are' if several else 'is'}"
 
 
 def in_kmc_words(scene: Scene) -> tuple[Scene, tuple[tuple[str, str], ...]]:
@@ -198,12 +213,6 @@ def shot_kind(shot: str) -> str:
     return _SHOTS.get(shot, "")
 
 
-def content_words(text: str) -> set[str]:
-    """Lower-case words that carry meaning."""
-    found = re.findall(r"[^\W_]+(?:['\-][^\W_]+)*", text.lower())
-    return {word for word in found if word not in FUNCTION_WORDS}
-
-
 def problems(texts: Texts, scene: Scene, engine: Engine) -> tuple[str, ...]:
     """What is wrong with prompts for this engine, in words; empty when they keep its format."""
     said, found = content_words(texts.positive), []
@@ -213,17 +222,17 @@ def problems(texts: Texts, scene: Scene, engine: Engine) -> tuple[str, ...]:
             found.append(f"{name} is empty or badly punctuated")
     if not texts.negative.endswith(NEGATIVE[engine]):
         found.append("the negative lacks the engine's own")
-    wanted = content_words(" ".join((*scene.who, *scene.clothes, *scene.background, *scene.light, *scene.action,
-                                     *scene.shot, *scene.style)))  # fmt: skip
+    appearance = (*scene.who, *scene.clothes, *scene.background, *scene.light, *scene.style)
+    wanted = content_words(" ".join((*appearance, *scene.action, *scene.shot)))
     for phrase in scene.avoid:
         if (unwanted := content_words(phrase)) and unwanted <= said - wanted:
             found.append(f"'{phrase}' is not wanted and in the positive")
-    moves = {word for phrase in scene.action for word in content_words(phrase) if word.endswith("ing")}
-    appearance = content_words(" ".join((*scene.who, *scene.clothes, *scene.background, *scene.style, *scene.light)))
+    moves = {word for word in content_words(" ".join(scene.action)) if word.endswith("ing")}
+    seen = content_words(" ".join(appearance))
     if engine in ("wan_animate", "wan_animate2"):
-        if fights := moves & said - appearance:
+        if fights := moves & said - seen:
             found.append(f"movement in the positive: {', '.join(sorted(fights))}")
-        if "camera" in said - appearance:
+        if "camera" in said - seen:
             found.append("camera in the positive")
     if engine == "kmc" and not _in_order(texts, scene):
         found.append("the parts are not in the order of the training captions")
@@ -235,7 +244,15 @@ def problems(texts: Texts, scene: Scene, engine: Engine) -> tuple[str, ...]:
 def _in_order(texts: Texts, scene: Scene) -> bool:
     """who in clothes, background, light, action, camera, shot, style"""
     scene, _ = in_kmc_words(scene)
-    parts = (person(scene), *scene.background, *scene.light, *scene.action, texts.camera, *scene.shot, *scene.style)
+    parts = (
+        person(scene),
+        *scene.background,
+        *scene.light,
+        *scene.action,
+        texts.camera,
+        *scene.shot,
+        *scene.style,
+    )
     rest = texts.positive
     for part in parts:
         if part not in rest:

@@ -1,4 +1,6 @@
-"""A language model that rephrases a scene: our instruction, and its answer checked against the same structure."""
+"""A language model that rephrases a scene: our instruction, and its answer checked against the same
+structure.
+"""
 
 import re
 from collections.abc import Callable
@@ -6,7 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from ..errors import KMCError
-from .formats import Engine, Scene, content_words
+from .formats import Engine, Scene
+from .lexicon import content_words
 
 # The parts that may be rephrased; camera, framing and what to avoid are ours.
 PARTS: Final = ("who", "clothes", "background", "light", "action", "style")
@@ -35,7 +38,7 @@ def instruction(scene: Scene, engine: Engine) -> str:
 def rephrase(scene: Scene, engine: Engine, generate: Callable[[str], str]) -> tuple[Scene, tuple[str, ...]]:
     """The scene in the words of `generate`, and notes on the parts where its words were not taken.
 
-    A part that lost a word stays ours. Raises KMCError with the reason when nothing of the answer can be used.
+    A part that lost a word stays ours. Raises KMCError with the reason when nothing of the answer holds.
     """
     asked = [name for name in PARTS if getattr(scene, name)]
     if not asked:
@@ -48,7 +51,10 @@ def rephrase(scene: Scene, engine: Engine, generate: Callable[[str], str]) -> tu
     unwanted = [
         phrase
         for phrase in scene.avoid
-        if any(_stems(phrase) <= _stems(text) - _stems(" ".join(getattr(scene, name))) for name, text in answer.items())
+        if any(
+            _stems(phrase) <= _stems(text) - _stems(" ".join(getattr(scene, name)))
+            for name, text in answer.items()
+        )
     ]
     if unwanted:
         raise KMCError(f"It mentions what is not wanted: {', '.join(unwanted)}.")

@@ -10,9 +10,10 @@ from ..subject.types import View
 
 # sRGB of the colour words in the KMC animator's training captions.
 COLORS: Final[Mapping[str, tuple[float, float, float]]] = {
-    "red": (0.75, 0.1, 0.12), "blue": (0.12, 0.25, 0.72), "green": (0.1, 0.5, 0.22), "yellow": (0.9, 0.78, 0.15),
-    "orange": (0.92, 0.48, 0.1), "purple": (0.42, 0.18, 0.6), "pink": (0.93, 0.5, 0.65),
-    "brown": (0.38, 0.23, 0.13), "black": (0.07, 0.07, 0.08), "white": (0.92, 0.92, 0.9), "grey": (0.5, 0.5, 0.52),
+    "red": (0.75, 0.1, 0.12), "blue": (0.12, 0.25, 0.72), "green": (0.1, 0.5, 0.22),
+    "yellow": (0.9, 0.78, 0.15), "orange": (0.92, 0.48, 0.1), "purple": (0.42, 0.18, 0.6),
+    "pink": (0.93, 0.5, 0.65), "brown": (0.38, 0.23, 0.13), "black": (0.07, 0.07, 0.08),
+    "white": (0.92, 0.92, 0.9), "grey": (0.5, 0.5, 0.52),
     "navy": (0.08, 0.1, 0.28), "teal": (0.08, 0.5, 0.52), "beige": (0.82, 0.74, 0.58),
 }  # fmt: skip
 CORNERS: Final = ("l_shoulder", "r_shoulder", "l_hip", "r_hip")
@@ -30,8 +31,8 @@ def clothes_color(view: View) -> str:
         return ""
     low, high = corners[:, :2].amin(0), corners[:, :2].amax(0)
     (left, top), (right, bottom) = (low + INSET * (high - low)).int(), (high - INSET * (high - low)).int()
-    area = (slice(max(int(top), 0), max(int(bottom), 0)), slice(max(int(left), 0), max(int(right), 0)))
-    pixels = view.image[:, *area][:, view.mask[0][area] > 0.5]  # 3 N
+    rows, columns = slice(max(int(top), 0), max(int(bottom), 0)), slice(max(int(left), 0), max(int(right), 0))
+    pixels = view.image[:, rows, columns][:, view.mask[0, rows, columns] > 0.5]  # 3 N
     if pixels.shape[1] < FEWEST:
         return ""
     median = pixels.float().median(dim=1).values

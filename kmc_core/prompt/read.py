@@ -1,29 +1,42 @@
-"""A wish -> its structure: who, clothes, background, light, action, camera, shot and style, what is not wanted
-and how many there are of what.
+"""A wish -> its structure: who, clothes, background, light, action, camera, shot and style, what is not
+wanted and how many there are of what.
 
-A clause is cut into pieces where a verb, a preposition, "wearing" or a conjunction opens a new one. The last
-noun of a piece tells its slot; a piece that tells none stays with the piece before it.
+A clause is cut into pieces where a verb, a preposition, "wearing" or a conjunction opens a new one. The
+last noun of a piece tells its slot; a piece that tells none stays with the piece before it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final, get_args
 
 from ..motion.camera import Camera, CameraMove
 from .camera_words import camera_words
-from .lexicon import FUNCTION_WORDS, NOUNS, PRONOUNS, Slot, Tag, participle, plural
+from .clauses import marked, pieces
+from .lexicon import (
+    FUNCTION_WORDS,
+    NOUNS,
+    PRONOUNS,
+    Slot,
+    Tag,
+    article,
+    content_words,
+    listed,
+    participle,
+    plural,
+)
 from .tokens import Token, is_subject_pronoun, number_of, tokens
 
 SLOT_OF: Final[dict[Tag, Slot]] = {
     "camera": "camera", "person": "who", "look": "who", "clothes": "clothes", "place": "background",
     "light": "light", "style": "style", "shot": "shot", "pose": "action", "body": "who",
 }  # fmt: skip
-MOODS: Final = frozenset(
-    "dramatic dark bright colorful colourful dreamy warm cold soft elegant modern vintage gothic magical futuristic "
-    "calm simple plain blurred blurry natural victorian medieval industrial royal".split()
+MOODS: Final = listed(
+    "dramatic dark bright colorful colourful dreamy warm cold soft elegant modern vintage gothic magical "
+    "futuristic calm simple plain blurred blurry natural victorian medieval industrial royal"
 )
-AIMED: Final = frozenset("look stare gaze glance point wave smile talk speak nod shout clap bow".split())
+# Verbs that go at somebody or something: "at the sea" stays with "looking".
+AIMED: Final = listed("look stare gaze glance point wave smile talk speak nod shout clap bow")
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,7 @@ def read(text: str) -> Wish:
 def _read_clause(reading: _Reading, clause: list[Token]) -> None:
     reading.last = None
     refused = False  # behind a "no"
-    for piece in _pieces(_without_fillers(reading, marked(clause))):
+    for piece in pieces(_without_fillers(reading, marked(clause))):
         if piece[0].is_a("not"):
             refused, piece = True, piece[1:]
         elif refused and _ends_refusal(piece):
@@ -94,21 +107,6 @@ def _read_clause(reading: _Reading, clause: list[Token]) -> None:
             _sort(reading, piece)
         if any(token.is_a("close") for token in piece):
             refused = False
-
-
-def marked(clause: Sequence[Token]) -> list[Token]:
-    """The clause with every word that can be a verb settled: a verb, a posture ("a smile") or something else."""
-    result = []
-    for index, token in enumerate(clause):
-        if acts(clause, index):
-            token = replace(token, tags=frozenset({"verb"}))
-        elif token.tags == {"verb"}:
-            other: dict[str, Tag] = {"plain": "pose", "s": "thing", "ing": "adjective", "past": "adjective"}
-            token = replace(token, tags=frozenset({other[token.form]}), lemma="", form="")
-        elif token.is_a("verb"):
-            token = replace(token, tags=token.tags - {"verb"}, lemma="", form="")
-        result.append(token)
-    return result
 
 
 def _without_fillers(reading: _Reading, clause: Sequence[Token]) -> list[Token]:
@@ -143,129 +141,11 @@ def _refuse(reading: _Reading, piece: list[Token]) -> None:
             reading.avoid.append(text)
 
 
-def _pieces(clause: list[Token]) -> list[list[Token]]:
-    """Cut a clause; a verb in -ing before a person ("a smiling nurse") becomes a piece of its own."""
-    pieces: list[list[Token]] = []
-    for index, token in enumerate(clause):
-        if not pieces or _closed(pieces[-1]) or _opens(clause, index):
-            pieces.append([])
-        pieces[-1].append(token)
-    pieces = [_placed(piece) for piece in pieces]
-    for index in range(len(pieces) - 1):  # Chinese says at whom before it says what
-        first, following = pieces[index][0], pieces[index + 1][0]
-        after_verb = index > 0 and pieces[index - 1][0].is_a("verb")
-        if first.chinese and first.is_a("preposition") and following.is_a("verb") and not after_verb:
-            pieces[index], pieces[index + 1] = pieces[index + 1], pieces[index]
-    result = []
-    for piece in pieces:
-        at = next((i for i, token in enumerate(piece) if _modifies_person(piece, i, token)), None)
-        if at is None:
-            result.append(piece)
-        else:
-            result += [piece[:at] + piece[at + 1 :], [replace(piece[at], tags=frozenset({"verb"}))]]
-    return result
-
-
-def _placed(piece: list[Token]) -> list[Token]:
-    """A Chinese place with the word that stands behind it ("on", "in front of") put before it."""
-    behind = [token for token in piece if token.is_a("close") and token.text]
-    if not behind:
-        return piece
-    rest = [token for token in piece if token not in behind]
-    rest = rest[1:] if rest and rest[0].is_a("preposition") else rest
-    return [replace(behind[-1], tags=frozenset({"preposition"})), *rest]
-
-
-def _closed(piece: Sequence[Token]) -> bool:
-    """True behind a camera phrase and behind the Chinese "de" that ends a clause, not that of an adjective."""
-    last = piece[-1]
-    return last.is_a("camera") or (
-        last.is_a("close") and any(not token.is_a("adjective", "article", "number", "close") for token in piece)
-    )
-
-
-def _modifies_person(piece: list[Token], index: int, token: Token) -> bool:
-    if not token.text.endswith("ing") or token.chinese or index > 1 or token.tags - {"verb", "adjective"}:
-        return False
-    following = [t for t in piece[index + 1 :] if not t.is_a("adjective")]
-    alone = index == 0 or piece[0].is_a("article")
-    return alone and bool(following) and following[0].is_a("person")
-
-
-def _opens(clause: list[Token], index: int) -> bool:
-    """True when a new piece starts at this token, which is not the first."""
-    token, before = clause[index], clause[index - 1]
-    following = clause[index + 1] if index + 1 < len(clause) else None
-    if token.is_a("camera", "and", "not"):
-        return True
-    if before.is_a("not", "and"):
-        return False
-    if token.is_a("wear"):
-        return True
-    if token.is_a("verb"):
-        return before.text != "to" and not (before.is_a("adverb") and index > 1 and _opens(clause, index - 1))
-    if token.is_a("preposition"):
-        cut_off = following is None or following.is_a("and", "not", "camera", "preposition", "close", "verb")
-        return not cut_off
-    if token.is_a("adverb") and not token.is_a("adjective"):
-        return following is not None and following.is_a("verb")
-    return is_subject_pronoun(token) and following is not None and following.is_a("verb", "wear", "not", "adverb")
-
-
-def acts(clause: Sequence[Token], index: int) -> bool:
-    """True when the token is a verb here: "lights a cigarette", not "neon lights"."""
-    token = clause[index]
-    if token.is_a("filler") and index == 0:
-        return False  # "make her wave"
-    if not token.is_a("verb"):
-        return _unknown_verb(clause, index)
-    before = clause[index - 1] if index else None
-    following = clause[index + 1] if index + 1 < len(clause) else None
-    noun = token.is_a(*NOUNS)
-    has_object = following is not None and following.is_a(
-        "article", "number", "preposition", "adverb", "pronoun", "body"
-    )
-    if token.chinese:
-        return True
-    if token.form == "ing":
-        modifier = before is not None and before.is_a("article", "adjective") and not has_object
-        return has_object if noun else not modifier
-    if token.is_a("adjective") and token.form == "past":
-        return False
-    if before is None:
-        return token.form in ("plain", "s") and (has_object or not noun) and not token.is_a("adjective")
-    if before.text == "her" and (index == 1 or clause[index - 2].is_a("filler")):
-        return True
-    if before.is_a("article", "number") or before.text in ("no", "without") or (
-        before.is_a("preposition") and before.text != "to" and not before.is_a("adverb")
-    ):
-        return False
-    if before.is_a("adjective") and not before.is_a("adverb"):
-        return index > 1 and clause[index - 2].text == "in" and not noun  # "a man in black bows"
-    if before.is_a("person", "pronoun"):
-        return has_object or following is None or not noun or before.is_a("pronoun")
-    if before.is_a("place", "thing", "light", "style"):
-        return token.form != "past" and not noun and has_object
-    return token.form != "past" and (has_object or not noun)
-
-
-def _unknown_verb(clause: Sequence[Token], index: int) -> bool:
-    """A word of no table that ends in s behind a person: "the chef fillets a fish"."""
-    token = clause[index]
-    if not token.is_a("unknown") or token.chinese or index == 0:
-        return False
-    return (
-        clause[index - 1].is_a("person", "pronoun")
-        and token.text.endswith("s")
-        and not token.text.endswith(("ss", "'s"))
-        and not clause[index - 1].text.endswith("s")
-    )
-
-
 def _head(piece: Sequence[Token]) -> Tag | None:
     """What the last noun of a piece is."""
     for token in reversed(piece):
-        if tags := [tag for tag in NOUNS if tag in token.tags]:
+        tags: list[Tag] = [tag for tag in NOUNS if tag in token.tags]
+        if tags:
             in_place = piece[0].text in ("in", "at", "on", "inside") and "place" in tags
             return "place" if in_place else tags[0]
         if token.is_a("camera"):
@@ -372,7 +252,7 @@ def _text(reading: _Reading, piece: list[Token], *, articles: bool = False) -> s
             word = article(piece[index + 1].text)
         elif token.chinese and token.is_a(*NOUNS) and _several(piece[:index]):
             word = plural(token.text)
-        if word.lower() != token.source.lower():
+        if word.lower() != token.source.lower() and content_words(word):
             reading.read_as.append((token.source, word))
         words.append(word)
     if articles and any(token.chinese for token in piece):
@@ -400,11 +280,6 @@ def _with_article(piece: Sequence[Token], words: list[str]) -> list[str]:
         start = 1 if opened else 0
         return [*words[:start], article(words[start]), *words[start:]]
     return [words[0], "the", *words[1:]] if head == "place" and opened else words
-
-
-def article(word: str) -> str:
-    """ "a" or "an"."""
-    return "an" if word[:1].lower() in tuple("aeiou") else "a"
 
 
 def _counts(piece: Sequence[Token]) -> list[tuple[int, str]]:

@@ -47,9 +47,7 @@ def tokens(text: str) -> list[Token]:
             at += 1
         elif at in cameras:
             end = cameras[at].end
-            found.append(
-                Token(text[at:end], text[at:end], frozenset({"camera"}), moves=cameras[at].moves)
-            )
+            found.append(Token(text[at:end], text[at:end], frozenset({"camera"}), moves=cameras[at].moves))
             at = end
         else:
             end = min((start for start in cameras if start > at), default=len(plain))
@@ -66,7 +64,7 @@ def _next(text: str, plain: str, before: list[Token]) -> tuple[Token, int]:
     if not (word := _WORD.match(plain)):
         if plain[0] == "、":
             return Token("and", "、", frozenset({"and"})), 1
-        if plain[0] in ",.;:!?()\"\n":
+        if plain[0] in ',.;:!?()"\n':
             return Token("", text[0], frozenset({"stop"})), 1
         other = _FOREIGN.match(plain)
         length = len(other.group()) if other else 1

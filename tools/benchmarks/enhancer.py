@@ -1,10 +1,10 @@
 """How well wishes are understood and written: make -s benchmark NAME=enhancer [QUICK=1]
 
-Written wishes with their expected structure (tests/golden/wishes.json; wishes_held_out.json was written before the
-enhancer and never tuned on). A slot counts when the wish or the answer fills it, and is right when its words that
-carry meaning are exactly the expected ones; both sides empty counts for nothing. Every wish is also written for
-every engine and its format checked. The last line is one JSON object. In the files "a|b" is either word, "?a" may
-be left out.
+Written wishes with their expected structure (tests/golden/wishes.json; wishes_held_out.json was written
+before the enhancer and never tuned on). A slot counts when the wish or the answer fills it, and is right
+when its words that carry meaning are exactly the expected ones; both sides empty counts for nothing. Every
+wish is also written for every engine and its format checked. The last line is one JSON object. In the files
+"a|b" is either word, "?a" may be left out.
 """
 
 import argparse
@@ -20,7 +20,8 @@ import torch
 
 from kmc_core.motion.types import Action, Intent, Motion, Track
 from kmc_core.prompt.enhance import Prompts, enhance
-from kmc_core.prompt.formats import ENGINES, content_words, problems
+from kmc_core.prompt.formats import ENGINES, problems
+from kmc_core.prompt.lexicon import content_words
 from kmc_core.prompt.read import Wish, read
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden"
@@ -57,7 +58,9 @@ def _structured(wish: Wish, prompts: Prompts, expected: dict[str, Any]) -> Itera
     moves = [str(move) for move in wish.camera.moves]
     if moves or "camera" in expected:
         wanted = expected.get("camera", [])
-        right = len(moves) == len(wanted) and all(a in b.split("|") for a, b in zip(moves, wanted, strict=True))
+        right = len(moves) == len(wanted) and all(
+            a in b.split("|") for a, b in zip(moves, wanted, strict=True)
+        )
         yield "camera", right
     counts = [(noun, count) for count, noun in wish.counts]
     if counts or "counts" in expected:
@@ -73,7 +76,9 @@ def _structured(wish: Wish, prompts: Prompts, expected: dict[str, Any]) -> Itera
 
 def _same(said: set[str], expected: str) -> bool:
     """True when every expected word is said and no other."""
-    alternatives = [(set(word.lstrip("?").lower().split("|")), word.startswith("?")) for word in expected.split()]
+    alternatives = [
+        (set(word.lstrip("?").lower().split("|")), word.startswith("?")) for word in expected.split()
+    ]
     alternatives = [(words, optional) for words, optional in alternatives if content_words(" ".join(words))]
     return all(optional or words & said for words, optional in alternatives) and said <= set().union(
         *(words for words, _ in alternatives)
@@ -83,11 +88,10 @@ def _same(said: set[str], expected: str) -> bool:
 def score(cases: list[dict[str, Any]]) -> tuple[float, dict[str, str]]:
     """Share of right slots, and "right/all" for each slot."""
     found = [result for case in cases for result in slots(case)]
-    names = dict.fromkeys(name for name, _ in found)
-    table = {
-        name: f"{sum(right for other, right in found if other == name)}/{sum(other == name for other, _ in found)}"
-        for name in names
-    }
+    table = {}
+    for name in dict.fromkeys(name for name, _ in found):
+        rights = [right for other, right in found if other == name]
+        table[name] = f"{sum(rights)}/{len(rights)}"
     return sum(right for _, right in found) / len(found), table
 
 
