@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..errors import KMCError
 from ..motion.camera import DIRECTIONS, Camera, CameraDirection, CameraKind, CameraMove, CameraSpeed
 
 _SPEED = (
@@ -108,6 +109,28 @@ def camera_words(camera: Camera) -> str:
     return ", ".join(_words(move) for move in camera.moves)
 
 
+def asked_camera(text: str) -> Camera:
+    """As `read_camera`; raises KMCError when a text is given and names no move."""
+    camera = read_camera(text)
+    if text.strip() and not camera.moves:
+        raise KMCError(
+            f"Expected camera words such as 'camera slowly zooms in', got '{text.strip()}'; name a pan, "
+            "tilt, zoom, dolly, crane, roll or orbit with its direction, or leave it empty."
+        )
+    return camera
+
+
+def camera_report(camera: Camera) -> str:
+    """What `apply_camera` does with these moves, and which of them a similarity cannot show."""
+    shown = [move for move in camera.moves if move.flat and move.kind != "static"]
+    left = [move for move in camera.moves if not move.flat]
+    lines = [f"Applied: {camera_words(Camera(tuple(shown)))}." if shown else "The picture stands still."]
+    if left:
+        words = camera_words(Camera(tuple(left)))
+        lines.append(f"Left out, a flat picture cannot show it: {words}.")
+    return "\n".join(lines)
+
+
 def _words(move: CameraMove) -> str:
     speed = {"slow": "slowly ", "fast": "quickly ", "normal": ""}[move.speed]
     if move.kind == "static":
@@ -126,24 +149,29 @@ def _english_moves(match: re.Match[str]) -> tuple[CameraMove, ...]:
     if match.lastgroup == "handheld":
         return (CameraMove("handheld"),)
     directions = _directions(text)
-    kind = next((kind for stem, kind in _KINDS.items() if re.search(rf"\b{stem}", text)), None)
+    kind: CameraKind | None = next(
+        (kind for stem, kind in _KINDS.items() if re.search(rf"\b{stem}", text)), None
+    )
     if kind is not None:
-        return _moves(kind, directions or (("down",) if "descend" in text else ()), _speed(text))
+        return _moves(kind, directions or (["down"] if "descend" in text else []), _speed(text))
     # pushes, pulls, moves, trucks: where to tells what it is
     if "around" in text:
         return _moves("orbit", directions, _speed(text))
-    if directions[:1] in (("up",), ("down",)):
+    if directions[:1] in (["up"], ["down"]):
         return _moves("crane", directions, _speed(text))
-    return _moves("dolly", directions or (("out",) if "pull" in text else ()), _speed(text))
+    return _moves("dolly", directions or (["out"] if "pull" in text else []), _speed(text))
 
 
-def _directions(text: str) -> tuple[CameraDirection, ...]:
+def _directions(text: str) -> list[CameraDirection]:
     """Directions in the order written; of "from left to right" the last."""
     text = re.sub(r"from\s+(?:the\s+)?\w+\s+to\b", "to", text)
-    found = [
-        (m.start(), d) for pattern, d in _WHERE.items() for m in re.finditer(rf"\b(?:{pattern})\b", text)
+    found: list[tuple[int, CameraDirection]] = [
+        (match.start(), direction)
+        for pattern, direction in _WHERE.items()
+        for match in re.finditer(rf"\b(?:{pattern})\b", text)
     ]
-    return tuple(direction for _, direction in sorted(found))
+    ordered: list[CameraDirection] = [direction for _, direction in sorted(found)]
+    return ordered
 
 
 def _speed(text: str) -> CameraSpeed:
@@ -155,7 +183,7 @@ def _speed(text: str) -> CameraSpeed:
 def _moves(
     kind: CameraKind, directions: Sequence[CameraDirection], speed: CameraSpeed
 ) -> tuple[CameraMove, ...]:
-    fitting = [d for d in dict.fromkeys(directions) if d in DIRECTIONS[kind]]
+    fitting: list[CameraDirection] = [d for d in dict.fromkeys(directions) if d in DIRECTIONS[kind]]
     if kind == "dolly" and {"left", "right"} & set(fitting):
         fitting = [d for d in fitting if d in ("left", "right")]
     return tuple(CameraMove(kind, d, speed) for d in fitting or [_DEFAULTS.get(kind, "")])
@@ -165,17 +193,17 @@ def _chinese_moves(match: re.Match[str]) -> tuple[CameraMove, ...]:
     text, group = match.group(), match.lastgroup
     if group in ("static", "handheld", "follow"):
         return tuple(CameraMove(kind) for kind in ("static", "handheld", "follow") if kind == group)
-    directions = tuple(direction for sign, direction in _CHINESE_WHERE.items() if sign in text)
+    directions: list[CameraDirection] = [where for sign, where in _CHINESE_WHERE.items() if sign in text]
     if group == "turn" or "环绕" in text:
         kind: CameraKind = "orbit"
     elif re.search(r"放大|缩小", text):
-        kind, directions = "zoom", ("in",) if "放大" in text else ("out",)
+        kind, directions = "zoom", ["in"] if "放大" in text else ["out"]
     elif re.search(r"[升降]", text):
-        kind, directions = "crane", ("up",) if "升" in text else ("down",)
+        kind, directions = "crane", ["up"] if "升" in text else ["down"]
     elif re.search(r"[推拉]", text):
-        kind, directions = "dolly", ("out",) if re.search(r"拉远|拉出|拉开|后拉", text) else ("in",)
+        kind, directions = "dolly", ["out"] if re.search(r"拉远|拉出|拉开|后拉", text) else ["in"]
     elif "横移" in text:
         kind = "dolly"
     else:
-        kind = "tilt" if directions[:1] in (("up",), ("down",)) else "pan"
+        kind = "tilt" if directions[:1] in (["up"], ["down"]) else "pan"
     return _moves(kind, directions, _speed(text))

@@ -40,8 +40,8 @@ NEGATIVE: Final[Mapping[Engine, str]] = {
 # This engine was trained on long captions; these hold for every animation.
 SCAIL2_DETAILS: Final = (
     "The identity, the face, the hair and the clothes stay consistent in every frame. The motion is "
-    "natural and fluid, with detailed hands and a detailed, expressive face. Sharp focus, clean edges, steady "
-    "exposure."
+    "natural and fluid, with detailed hands and a detailed, expressive face. Sharp focus, clean edges, "
+    "steady exposure."
 )
 SCAIL2_WORDS: Final = 40  # a prompt of this engine has at least so many words
 

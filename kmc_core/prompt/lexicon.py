@@ -221,7 +221,7 @@ SMALL_WORDS: Final[Mapping[Tag, str]] = {
 # Words that say nothing by themselves: two readings that differ in them alone are the same.
 FUNCTION_WORDS: Final = listed(
     " ".join((PREPOSITIONS, SMALL_WORDS["article"], SMALL_WORDS["and"])).replace("_", " ")
-) | {"is", "are", "wearing", "dressed", "who", "which", "him"}
+) | {"is", "are", "wearing", "dressed", "clad", "who", "which", "him"}
 PRONOUNS: Final[Mapping[str, str]] = {
     "she": "a woman", "he": "a man", "they": "people", "him": "a man", "her": "a woman",
     "someone": "a person", "somebody": "a person",

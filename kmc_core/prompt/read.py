@@ -111,8 +111,8 @@ def _read_clause(reading: _Reading, clause: list[Token]) -> None:
 
 def _without_fillers(reading: _Reading, clause: Sequence[Token]) -> list[Token]:
     """The clause less its fillers, which are written down when they say something."""
-    fillers = [token for token in clause if token.is_a("filler") and token.text]
-    reading.unused += [token.source for token in fillers if not set(token.text.split()) & FUNCTION_WORDS]
+    fillers = [token for token in clause if token.is_a("filler")]
+    reading.unused += [token.source for token in fillers if content_words(token.text)]
     return [token for token in clause if not token.is_a("filler")]
 
 
@@ -133,6 +133,7 @@ def _refuse(reading: _Reading, piece: list[Token]) -> None:
     joined = not piece[0].is_a("and") and piece[0].is_a("preposition") and bool(reading.avoid)
     if not joined:
         while piece and piece[0].is_a("article", "preposition", "wear", "and", "pronoun"):
+            reading.unused += [piece[0].source] if content_words(piece[0].text) else []
             piece = piece[1:]
     if text := _text(reading, piece):
         if joined:

@@ -11,7 +11,8 @@ from .lexicon import NUMBERS, PRONOUNS, Entry, Tag, entries
 
 # Full-width and typographic signs, one character each, so that places in the text stay the same.
 _PUNCTUATION: Final = str.maketrans("，。；：！？（）“”‘’…【】《》～", ",.;:!?()\"\"''.()()-")
-_WORD: Final = re.compile(r"[^\W_]+(?:['\-.&][^\W_]+)*|&", re.ASCII | re.IGNORECASE)
+_LETTERS: Final = r"[^\W_\u3400-\u4dbf\u4e00-\u9fff]+"
+_WORD: Final = re.compile(rf"{_LETTERS}(?:['\-.&]{_LETTERS})*|&")
 _FOREIGN: Final = re.compile(r"[^\s,.;:!?()\"]+?(?=[\s,.;:!?()\"、]|$|[\u3400-\u9fff])")
 _MOST_WORDS: Final = 4  # of one entry
 
