@@ -60,21 +60,9 @@ def test_no_word_of_any_written_wish_is_lost(engine: str) -> None:
 
 def test_no_word_of_random_words_is_lost_and_the_format_holds() -> None:
     rng = random.Random(7)
-    known = [
-        word.replace("_", " ") for text in (*NOUNS.values(), *SMALL_WORDS.values()) for word in text.split()
-    ]
-    known += VERBS.split() + [
-        "xyzzy",
-        "plugh",
-        "Quux",
-        "zorble",
-        "läuft",
-        "7",
-        "女人",
-        "跳舞",
-        "咕噜",
-        "紅色",
-    ]
+    tables = " ".join((*NOUNS.values(), *SMALL_WORDS.values(), VERBS))
+    unknown = ("xyzzy", "plugh", "Quux", "läuft", "7", "女人", "跳舞", "咕噜", "紅色")
+    known = [*(word.replace("_", " ") for word in tables.split()), *unknown]
     for _ in range(300):
         words = rng.choices(known, k=rng.randint(1, 14))
         wish = "".join(word + rng.choice([" ", " ", " ", ", ", ". "]) for word in words)
@@ -91,10 +79,13 @@ def test_the_same_wish_gives_the_same_prompts() -> None:
 @pytest.mark.parametrize(
     ("simplified", "traditional"),
     [
-        ("一个穿红裙子的女人在海边跳舞，没有戴眼镜，镜头慢慢推近", "一個穿紅裙子的女人在海邊跳舞，沒有戴眼鏡，鏡頭慢慢推近"),
+        (
+            "一个穿红裙子的女人在海边跳舞，没有戴眼镜，镜头慢慢推近",
+            "一個穿紅裙子的女人在海邊跳舞，沒有戴眼鏡，鏡頭慢慢推近",
+        ),
         ("两个学生在图书馆里读书，灯光柔和", "兩個學生在圖書館裡讀書，燈光柔和"),
     ],
-)  # fmt: skip
+)
 def test_traditional_and_simplified_chinese_read_the_same(simplified: str, traditional: str) -> None:
     first, second = read(simplified), read(traditional)
     assert replace(first, read_as=()) == replace(second, read_as=())
