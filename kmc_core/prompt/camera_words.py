@@ -14,6 +14,7 @@ _SPEED = (
 )
 _CAMERA = (
     r"(?:the\s+)?(?:camera|cam|lens)"
+    r"(?:\s+starts?\s+(?:wide|close|tight|low|high|still)\s+(?:and\s+then|and|then))?"
     r"(?:\s+(?:is|should|will|then|starts?\s+to|starts?|begins?\s+to|movement:?))*"
 )
 _DIRECTION = (
@@ -42,7 +43,7 @@ _ENGLISH: Final = re.compile(
     r"|(?:the\s+)?camera\s+(?:is\s+|stays\s+|remains\s+|holds\s+|keeps\s+)?(?:still|static|fixed|stationary|locked)"
     r"|(?:the\s+)?camera\s+(?:doesn't|does\s+not|never|not|isn't|is\s+not)\s+mov(?:es?|ing)|static(?=\s*(?:[,.;]|$)))"
     r"|(?P<handheld>hand-?held(?:\s+(?:camera|cam|shot|style|footage))?|shaky\s+cam(?:era)?)"
-    r"|(?P<follow>(?:tracking|follow(?:ing)?|steadicam)\s+(?:shot|camera)|steadicam)"
+    rf"|(?P<follow>(?:(?:tracking|follow(?:ing)?|steadicam)\s+(?:shot|camera)|steadicam){_TAIL}*)"
     rf"|(?P<orbit>(?:{_SPEED}\s+)?(?:(?:orbit(?:al|ing)?|arc)\s+(?:shot|camera)|360(?:\s*degrees?|°)?\s+"
     rf"(?:orbit|rotation|shot|spin|view)|rotation\s+of\s+the\s+camera){_TAIL}*)"
     rf"|(?P<crane>(?:{_SPEED}\s+)?(?:crane|boom)\s+shot{_TAIL}*)"

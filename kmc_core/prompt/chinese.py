@@ -65,14 +65,30 @@ _TABLES: Final[Mapping[Tag, str]] = {
         年轻人 青年: young person|商人: businessman|记者: reporter|主持人: host|运动员: athlete
         拳击手: boxer|农民: farmer|渔夫: fisherman|工人: worker|司机: driver|超级英雄: superhero
         美人鱼: mermaid|天使: angel|小丑: clown|观众: audience|猫: cat|狗: dog|熊猫: panda|熊: bear
-        狐狸: fox|兔子: rabbit|老虎: tiger|猴子: monkey|角色: character
+        狐狸: fox|兔子: rabbit|老虎: tiger|猴子: monkey|角色: character|主播: host
+        女主播: female host|男主播: male host|中年男人: middle-aged man|中年女人: middle-aged woman
+        小伙子: young man|年轻女子: young woman|年轻男子: young man|老奶奶: grandmother
+        外婆: grandmother|叔叔: uncle|阿姨: aunt|哥哥 弟弟: brother|姐姐 妹妹: sister|双胞胎: twins
+        家人: family|同学: classmate|服务员: waiter|理发师: barber|消防员: firefighter
+        科学家: scientist|工程师: engineer|律师: lawyer|作家: writer|诗人: poet|导演: director
+        摄影师: photographer|魔术师: magician|海盗: pirate|牛仔: cowboy|侦探: detective|间谍: spy
+        杀手: assassin|吸血鬼: vampire|僵尸: zombie|恶魔: demon|仙女: fairy|神仙: immortal
+        仙人: immortal|将军: general|皇帝: emperor|书生: scholar|道士: taoist priest|女神: goddess
+        猫咪 小猫: kitten|小狗: puppy|马: horse|猪: pig|鸡: chicken|鸭子: duck|企鹅: penguin
+        狼: wolf|狮子: lion|大象: elephant|恐龙: dinosaur|外星人: alien|雪人: snowman
+        芭蕾舞者: ballet dancer|街舞者: street dancer|乐队: band|白领: office worker
+        上班族: office worker|空姐: flight attendant|飞行员: pilot|船长: captain|模特儿: model
+        博主: blogger|网红: influencer
         """,
     "look": """
         长发: long hair|短发: short hair|金发: blonde hair|黑发: black hair|白发: white hair
         银发: silver hair|红发: red hair|卷发: curly hair|马尾 马尾辫: ponytail|辫子: braids
         双马尾: pigtails|头发: hair|胡子 胡须: beard|眼睛: eyes|雀斑: freckles|皮肤: skin
         纹身: tattoo|妆 化妆: makeup|翅膀: wings|尾巴: tail|猫耳: cat ears|光头: bald head
-        刘海: bangs|疤痕: scar
+        刘海: bangs|疤痕: scar|中长发: medium-long hair|长直发: long straight hair
+        黑长直: long straight black hair|丸子头: bun|波波头: bob cut|络腮胡: full beard
+        大眼睛: big eyes|蓝眼睛: blue eyes|红唇: red lips|酒窝: dimples|皱纹: wrinkles|笑容: smile
+        肌肉: muscles|身材: figure|兽耳: animal ears|角: horns|尖耳朵: pointed ears
         """,
     "clothes": """
         裙子 连衣裙: dress|长裙: long dress|短裙: short skirt|半身裙: skirt|衬衫: shirt
@@ -84,7 +100,14 @@ _TABLES: Final[Mapping[Tag, str]] = {
         草帽: straw hat|头盔: helmet|皇冠 王冠: crown|围巾: scarf|手套: gloves|鞋 鞋子: shoes
         靴子: boots|高跟鞋: high heels|运动鞋: sneakers|袜子: socks|领带: tie|领结: bow tie
         眼镜: glasses|墨镜 太阳镜: sunglasses|口罩 面具: mask|首饰 珠宝: jewelry|项链: necklace
-        耳环: earrings|背包: backpack|衣服 服装: clothes|耳机: headphones
+        耳环: earrings|背包: backpack|衣服 服装: clothes|耳机: headphones|连帽衫: hooded sweatshirt
+        羽绒服: down jacket|皮衣 皮夹克: leather jacket|马甲: waistcoat|吊带裙: slip dress
+        百褶裙: pleated skirt|晚礼服: evening gown|燕尾服: tailcoat|中山装: tunic suit
+        唐装: tang suit|运动服: tracksuit|球衣: jersey|工作服: overalls|白大褂: white lab coat
+        护士服: nurse uniform|警服: police uniform|西裤: suit trousers|丝袜: stockings
+        拖鞋: slippers|皮鞋: leather shoes|凉鞋: sandals|贝雷帽: beret|棒球帽: baseball cap
+        礼帽: top hat|头巾: headscarf|面纱: veil|披肩: shawl|腰带: belt|手表: watch|戒指: ring
+        手镯 手链: bracelet|发卡 发夹: hair clip|蝴蝶结: bow|翅膀头饰: winged headpiece|兜帽: hood
         """,
     "place": """
         海边: seaside|沙滩 海滩: beach|大海 海: sea|海洋: ocean|湖边: lakeside|湖: lake
@@ -103,7 +126,23 @@ _TABLES: Final[Mapping[Tag, str]] = {
         下雨 雨天: rain|下雪 雪天: snowfall|雪: snow|背景: background|墙: wall|樱花: cherry blossoms
         樱花树: cherry blossom tree|树: tree|树叶: leaves|落叶: fallen leaves|窗: window
         窗户: window|水下: underwater|室内: indoors|户外 室外: outdoors|废墟: ruins|工厂: factory
-        庭院 院子: courtyard|走廊: corridor|楼梯: stairs|船: ship|泳池: pool
+        庭院 院子: courtyard|走廊: corridor|楼梯: stairs|船: ship|泳池: pool|屏幕: screen
+        黑板: blackboard|水坑: puddle|远处: distance|远方: distance|细雨 小雨: drizzle
+        大雨 暴雨: heavy rain|雨夜: rainy night|大雪: heavy snow|雪花: snowflakes|古镇: ancient town
+        古城: ancient city|江南水乡: water town|小镇: town|胡同: alley|夜市: night market
+        超市: supermarket|商场: mall|酒店: hotel|大厅: hall|会议室: meeting room|实验室: laboratory
+        书房: study|书店: bookstore|理发店: barbershop|舞厅: ballroom|音乐厅: concert hall
+        录音棚: recording studio|赛道: race track|篮球场: basketball court|足球场: football field
+        滑雪场: ski slope|拳击台: boxing ring|悬崖: cliff|峡谷: canyon|山谷: valley
+        田园: countryside|稻田: rice field|麦田: wheat field|薰衣草田: lavender field
+        向日葵田: sunflower field|草坪: lawn|枫叶: maple leaves|荷塘: lotus pond|池塘: pond
+        岛: island|海底: seabed|港口: harbor|码头: pier|火山: volcano|飞船: spaceship
+        太空站: space station|赛博城市: cyber city|摩天大楼: skyscraper|高楼: tall buildings
+        天际线: skyline|地下室: basement|监狱: prison|法庭: courtroom|墓地: graveyard
+        竹屋: bamboo hut|木屋: cabin|帐篷: tent|篝火: campfire|壁炉: fireplace|喷泉: fountain
+        广场: square|路口: crossroads|人行道: sidewalk|斑马线: crosswalk|隧道: tunnel
+        灯塔: lighthouse|云海: sea of clouds|云: clouds|彩虹: rainbow|烟花: fireworks|花瓣: petals
+        樱花雨: falling cherry blossoms
         """,
     "light": """
         日落 夕阳: sunset|日出: sunrise|黄昏 傍晚: dusk|清晨 早晨 早上: morning|中午: noon
@@ -111,7 +150,11 @@ _TABLES: Final[Mapping[Tag, str]] = {
         阳光明媚: bright sunlight|月光: moonlight|烛光: candlelight|霓虹灯: neon lights
         霓虹: neon light|聚光灯: spotlight|灯光 光线: light|自然光: natural light|柔光: soft light
         侧光: side light|逆光: backlight|暖光: warm light|冷光: cold light|雾 薄雾: fog
-        阴天: overcast|晴天: sunny day|黄金时刻: golden hour|剪影: silhouette
+        阴天: overcast|晴天: sunny day|黄金时刻: golden hour|剪影: silhouette|彩灯: colored lights
+        灯笼: lantern light|路灯: street light|车灯: headlights|霞光 晚霞: sunset glow
+        朝霞: dawn glow|光影: light and shadow|阴影: shadow|柔和光线: soft light|强光: strong light
+        顶光: top light|轮廓光: rim light|丁达尔效应: god rays|星光: starlight|火光: firelight
+        午后: afternoon|凌晨: early morning|午夜: midnight
         """,
     "style": """
         风格: style|电影感 电影风格: cinematic|动漫风格 动漫风: anime style|动漫: anime
@@ -122,6 +165,13 @@ _TABLES: Final[Mapping[Tag, str]] = {
         复古: retro|胶片感 胶片: film|纪录片: documentary|高清: hd|插画: illustration
         像素风: pixel art|吉卜力风格: ghibli style|梦幻: dreamy|奇幻: fantasy|温馨: cozy|3d: 3d
         4k: 4k|8k: 8k|景深 浅景深: shallow depth of field|漫画: comic|细节丰富: highly detailed
+        治愈: cozy|唯美: aesthetic|史诗感: epic|恐怖: horror|科幻: science fiction|科技感: high-tech
+        未来感: futuristic style|国风: chinese style|水墨画风: ink wash style
+        皮克斯风格: pixar style|迪士尼风格: disney style|宫崎骏风格: ghibli style
+        日系: japanese style|韩系: korean style|欧美风: western style|港风: hong kong film style
+        慢镜头: slow motion|极简: minimalist|超现实: surreal|3d动画: 3d animation
+        像素风格: pixel art style|粘土风格: clay style|定格动画: stop motion|高质量: high quality
+        杰作: masterpiece|逼真: photorealistic|质感: texture|氛围感: atmospheric
         """,
     "shot": """
         特写: close-up|大特写: extreme close-up|近景: medium close-up|中景: medium shot
@@ -138,6 +188,12 @@ _TABLES: Final[Mapping[Tag, str]] = {
         椅子: chair|长椅: bench|床: bed|桌子: table|镜子: mirror|车 汽车: car|自行车: bicycle
         马: horse|烟: cigarette|血: blood|文字 字幕: text|水印: watermark|饺子: dumplings
         面条: noodles|镜头: camera|饭: food|雪人: snowman|火: fire|泡泡: bubbles
+        油纸伞: oil-paper umbrella|彩灯: colored lights|灯笼: lantern|扇子 折扇: folding fan
+        书包: school bag|玩具: toy|礼物: gift|信: letter|酒杯: wine glass|面具: mask|风筝: kite
+        秋千: swing|乐器: instrument|笔: pen|画笔: paintbrush|相机: camera|自拍杆: selfie stick
+        魔法棒 法杖: magic wand|盾牌: shield|弓箭: bow and arrow|火焰: flames|烟雾: smoke
+        蝴蝶: butterfly|鸟: bird|鱼: fish|篮子: basket|水果: fruit|苹果: apple|冰淇淋: ice cream
+        棒棒糖: lollipop|汉堡: burger|面包: bread|火锅: hotpot|多余的手指: extra fingers
         """,
     "body": """
         手: hand|双手: both hands|右手: right hand|左手: left hand|头: head|手臂 胳膊: arm
@@ -165,6 +221,31 @@ _TABLES: Final[Mapping[Tag, str]] = {
         捂脸: covering the face with a hand|倒: pouring|推: pushing|拉: pulling|堆: building
         摔倒 跌倒: falling|抽烟: smoking|表演: performing|站着: standing|移动: moving|靠: leaning
         回头: looking back|伸展: stretching|叹气: sighing|打哈欠: yawning|玩: playing
+        打招呼: greeting|听: listening|听音乐: listening to music|看向: looking at
+        望着 望向: gazing at|凝视: gazing|盯着: staring at|回头看: looking back
+        低头: lowering the head|抬头: looking up|转圈圈: spinning|跳街舞: street dancing
+        跳芭蕾: dancing ballet|翻跟头 翻跟斗: somersaulting|后空翻: doing a backflip|打架: fighting
+        拥吻: kissing|吃饭: eating|吃面: eating noodles|喝茶: drinking tea|喝咖啡: drinking coffee
+        喝水: drinking water|喝酒: drinking wine|泡茶: making tea|切菜: chopping vegetables
+        炒菜: cooking|洗碗: washing dishes|扫地: sweeping the floor|打扫: cleaning
+        洗脸: washing the face|刷牙: brushing teeth|梳头: combing the hair|化妆: putting on makeup
+        自拍: taking a selfie|拍照: taking photos|打字: typing|打电脑: typing on a computer
+        玩手机: looking at a phone|打鼓: playing the drums|吹笛子: playing the flute
+        吹口哨: whistling|弹古筝: playing the guzheng|写书法: writing calligraphy
+        射箭: shooting an arrow|练武 打功夫: practising kung fu|踢腿: kicking
+        扎马步: holding a horse stance|俯卧撑: doing push-ups|做俯卧撑: doing push-ups
+        举重: lifting weights|跳绳: skipping rope|滑板: skateboarding|溜冰 滑冰: ice skating
+        冲浪: surfing|爬山: climbing a mountain|钓鱼: fishing|放风筝: flying a kite
+        荡秋千: swinging on a swing|吹泡泡: blowing bubbles|吹蜡烛: blowing out candles
+        许愿: making a wish|祈祷: praying|发呆: daydreaming|伸懒腰: stretching|打喷嚏: sneezing
+        咳嗽: coughing|喘气: panting|颤抖 发抖: trembling|害羞: blushing|皱眉: frowning
+        大喊 喊叫: shouting|尖叫: screaming|低语: whispering|聊天: chatting|讨论: discussing
+        争吵 吵架: arguing|求婚: proposing|撒花: throwing petals|扔: throwing|接住: catching
+        捡起: picking up|打开: opening|关上: closing|敲门: knocking on the door
+        推门: pushing a door open|走路: walking|走来走去: pacing|走来: walking over
+        跑来: running over|起身 站起来: standing up|坐下来: sitting down|躺下: lying down
+        摆手: waving|摆姿势: posing|竖起大拇指 点赞: giving a thumbs up|比耶: making a peace sign
+        叹息: sighing|飘: floating|飘落: falling|驾驶: driving|挥剑: swinging a sword
         """,
     "adjective": """
         红色 红 红色的: red|蓝色 蓝: blue|绿色 绿: green|黄色 黄: yellow|橙色: orange
@@ -175,15 +256,20 @@ _TABLES: Final[Mapping[Tag, str]] = {
         空旷 空荡荡: empty|拥挤 热闹: crowded|安静: quiet|温暖: warm|昏暗: dim|黑暗: dark
         明亮: bright|柔和: soft|未来: futuristic|古代: ancient|木制 木: wooden|皮 皮革: leather
         丝绸: silk|破旧: shabby|优雅: elegant|神秘: mysterious|中国: chinese|日本: japanese
-        条纹: striped|格子: checkered|戏剧性: dramatic|下雪: snowy
+        条纹: striped|格子: checkered|戏剧性: dramatic|中年: middle-aged|青色: cyan|酒红色: burgundy
+        卡其色: khaki|墨绿色: dark green|天蓝色: sky blue|透明: transparent|闪亮 闪闪发光: sparkling
+        复古: vintage|华丽: ornate|破烂: ragged|精致: delicate|苍老: aged|强壮: strong
+        健壮: muscular|苗条: slim|帅: handsome|美: beautiful|神圣: sacred|繁华: bustling
+        荒凉: desolate|宁静: tranquil|浪漫: romantic|温柔: gentle|冷: cold|热: hot|干净: clean
+        巨大: huge|迷你: tiny|毛茸茸: fluffy|纯白: pure white|纯黑: pure black
         """,
     "adverb": """
         缓慢 慢慢 缓缓: slowly|快速 迅速: quickly|轻轻: gently|开心 高兴 快乐: happily
         优雅地: gracefully|左 左边 左侧: left|右 右边 右侧: right|一起: together|大声: loudly
         """,
     "preposition": """
-        在: at|对 对着 面对 向 朝 朝着: at|沿着 沿: along|穿过: through|跟: with|用: with|从: from
-        过: across
+        在: at|对 对着 面对 向 朝 朝着: at|沿着 沿: along|穿过: through|跟 用 留着 长着 带着: with
+        从: from|过: across
         """,
     "wear": "穿 穿着 身穿 身着 戴 戴着 头戴 佩戴 系着 披着: wearing",
     "article": "她的 他的 他们的: their|一些: some",
@@ -191,7 +277,7 @@ _TABLES: Final[Mapping[Tag, str]] = {
     "and": "和 与 并 并且 然后 接着 同时 以及 还有: and|但 但是: but",
     "not": "不 没有 没 无 不要 不带 别 不能: no|不戴 没戴 没有戴 不穿 没穿 没有穿 未戴: not wearing",
     "filler": """
-        着 了 是 有 请 我 我想 我要 想要 生成 制作 视频 一下 地 任何 出现:
+        着 了 是 有 们 请 我 我想 我要 想要 生成 制作 视频 一下 地 任何 出现:
         正在 正 并肩 里 中 内 上 间 旁 里面 上面 下面 前面 后面 旁边 处:|画面 下 前 后 旁 边:
         """,
     "close": "的:",

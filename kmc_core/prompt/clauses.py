@@ -13,6 +13,9 @@ def marked(clause: Sequence[Token]) -> list[Token]:
     """The clause with all that can be a verb settled: a verb, a posture ("a smile") or something else."""
     result = []
     for index, token in enumerate(clause):
+        following = clause[index + 1] if index + 1 < len(clause) else None
+        if token.chinese and token.is_a("preposition") and following is not None and following.is_a("verb"):
+            continue  # "is dancing"
         if acts(clause, index):
             token = replace(token, tags=frozenset({"verb"}))
         elif token.tags == {"verb"}:
@@ -85,7 +88,8 @@ def _opens(clause: list[Token], index: int) -> bool:
     if token.is_a("wear"):
         return True
     if token.is_a("verb"):
-        return before.text != "to" and not (before.is_a("adverb") and index > 1 and _opens(clause, index - 1))
+        with_adverb = before.is_a("adverb") and (index == 1 or _opens(clause, index - 1))
+        return before.text != "to" and not with_adverb
     if token.is_a("preposition"):
         cut_off = following is None or following.is_a("and", "not", "camera", "preposition", "close", "verb")
         return not cut_off
@@ -114,7 +118,10 @@ def acts(clause: Sequence[Token], index: int) -> bool:
     if token.chinese:
         return True
     if token.form == "ing":
+        inside = before is not None and before.text in ("with", "in", "of", "under", "on", "through", "has")
         modifier = before is not None and before.is_a("article", "adjective") and not has_object
+        if inside and following is not None and not has_object:
+            return False  # "with flowing hair"
         return has_object if noun else not modifier
     if token.is_a("adjective") and token.form == "past":
         return False
@@ -130,6 +137,8 @@ def acts(clause: Sequence[Token], index: int) -> bool:
         return False
     if before.is_a("adjective") and not before.is_a("adverb"):
         return index > 1 and clause[index - 2].text == "in" and not noun  # "a man in black bows"
+    if before.is_a("and") and token.form == "s" and any(t.form == "s" for t in clause[: index - 1]):
+        return True  # "removes his helmet and bows"
     if before.is_a("person", "pronoun"):
         return has_object or following is None or not noun or before.is_a("pronoun")
     if before.is_a("place", "thing", "light", "style"):

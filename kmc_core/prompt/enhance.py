@@ -19,6 +19,7 @@ from .conflicts import Resolved, families, motion_actions, resolve
 from .describe import MotionWords, describe_motion
 from .formats import ENGINES, Engine, Scene, Texts, in_kmc_words, problems, write
 from .language_model import rephrase
+from .lexicon import PRONOUNS
 from .palette import clothes_color
 from .read import Wish, read
 
@@ -80,8 +81,11 @@ def _with_subject(wish: Wish, subject: Subject | None) -> tuple[Wish, tuple[str,
     described = read(subject.description)
     slots = {slot: phrases or described.slots[slot] for slot, phrases in wish.slots.items()}
     notes: tuple[str, ...] = ()
-    if wish.pronoun and described.slots["who"]:
-        slots["who"] = described.slots["who"]
+    said = next(iter(wish.slots["who"]), "").removeprefix(PRONOUNS.get(wish.pronoun, "")).strip()
+    if described.slots["who"] and (wish.pronoun or said.startswith("with ")):  # looks, but nobody named
+        first = f"{described.slots['who'][0]} {said}".strip()
+        slots["who"] = (first, *described.slots["who"][1:], *wish.slots["who"][1:])
+    if described.slots["who"] and wish.pronoun:
         notes = (f"'{wish.pronoun}' is {subject.name or 'the subject'}: {', '.join(slots['who'])}.",)
     avoid = wish.avoid + tuple(phrase for phrase in described.avoid if phrase not in wish.avoid)
     return replace(wish, slots=slots, avoid=avoid), notes

@@ -121,7 +121,7 @@ def write(scene: Scene, engine: Engine) -> Texts:
 
 def person(scene: Scene) -> str:
     """ "a woman with long hair in a red dress and a hat"."""
-    first, *others = (with_article(phrase) for phrase in scene.who or ("a person",))
+    first, *others = (with_article(phrase) for phrase in named(scene.who))
     who = first
     for phrase in others:
         who += f" {phrase}" if phrase.split()[0] in _PREPOSITIONS else f", {phrase}"
@@ -129,6 +129,14 @@ def person(scene: Scene) -> str:
     if not worn:
         return who
     return f"{who} in {', '.join(worn[:-1])}{' and ' if len(worn) > 1 else ''}{worn[-1]}"
+
+
+def named(who: tuple[str, ...]) -> tuple[str, ...]:
+    """ "a person" where nobody is named: "with long hair" -> "a person with long hair"."""
+    first = who[0] if who else ""
+    if first and not first.startswith("with "):
+        return who
+    return (f"a person {first}".strip(), *who[1:])
 
 
 def with_article(phrase: str) -> str:
@@ -169,7 +177,7 @@ def _long(scene: Scene, camera: str) -> str:
 
 def _subject(scene: Scene) -> str:
     """ "The young man is", "Two dancers are", from the first of who."""
-    who = with_article((scene.who or ("a person",))[0])
+    who = with_article(named(scene.who)[0])
     short = re.split(r" (?:with|in|of|who) ", who)[0]
     short = re.sub(r"^(?:a|an) ", "the ", short)
     head = short.split()[-1].lower()

@@ -29,99 +29,128 @@ def listed(text: str) -> frozenset[str]:
 
 NOUNS: Final[Mapping[Tag, str]] = {
     "person": """
-        woman man girl boy person people child kid baby toddler lady gentleman guy dude figure
-        character human hero heroine superhero robot android cyborg knight dancer ballerina singer
-        rapper actor actress model soldier astronaut teacher professor doctor nurse surgeon student
-        pupil teenager teen adult elder senior grandmother grandma granny grandfather grandpa mother
-        mom mum father dad daughter son sister brother husband wife couple bride groom king queen
-        prince princess wizard witch mage elf dwarf fairy mermaid vampire zombie ghost alien monster
-        demon angel samurai ninja pirate cowboy cowgirl sheriff detective policeman policewoman
-        police_officer firefighter fireman chef cook baker waiter waitress barista barber farmer
-        fisherman hunter archer warrior viking gladiator monk nun priest conductor musician
-        guitarist pianist violinist drummer dj painter artist mime clown magician juggler acrobat
-        athlete player boxer surfer skater skateboarder snowboarder skier swimmer runner cyclist
-        gymnast cheerleader goalkeeper businessman businesswoman boss secretary lawyer judge
-        politician president scientist engineer mechanic worker builder carpenter sailor captain
-        pilot driver reporter journalist anchor presenter host speaker influencer streamer vlogger
-        photographer librarian hippie punk goth geisha shaman tourist traveler traveller hiker
-        stranger friend neighbour neighbor crowd audience group family twin adventurer mannequin
-        doll puppet cat dog bear fox rabbit panda wolf tiger lion monkey teammate viewer
+    woman man girl boy person people child kid baby toddler lady gentleman guy dude figure character
+    human hero heroine superhero robot android cyborg knight dancer ballerina singer rapper actor
+    actress model soldier astronaut teacher professor doctor nurse surgeon student pupil teenager
+    teen adult elder senior grandmother grandma granny grandfather grandpa mother mom mum father dad
+    daughter son sister brother husband wife couple bride groom king queen prince princess wizard
+    witch mage elf dwarf fairy mermaid vampire zombie ghost alien monster demon angel samurai ninja
+    pirate cowboy cowgirl sheriff detective policeman policewoman police_officer firefighter fireman
+    chef cook baker waiter waitress barista barber farmer fisherman hunter archer warrior viking
+    gladiator monk nun priest conductor musician guitarist pianist violinist drummer dj painter
+    artist mime clown magician juggler acrobat athlete player boxer surfer skater skateboarder
+    snowboarder skier swimmer runner cyclist gymnast cheerleader goalkeeper businessman
+    businesswoman boss secretary lawyer judge politician president scientist engineer mechanic
+    worker builder carpenter sailor captain pilot driver reporter journalist anchor presenter host
+    speaker influencer streamer vlogger photographer librarian hippie punk goth geisha shaman
+    tourist traveler traveller hiker stranger friend neighbour neighbor crowd audience group family
+    twin adventurer mannequin doll puppet cat dog bear fox rabbit panda wolf tiger lion monkey
+    teammate viewer 1girl 1boy 2girls 2boys avatar idol skeleton giant bodybuilder gym_bro
+    hairdresser stylist tailor paramedic pharmacist dentist chemist astronomer explorer spy thief
+    hacker gamer gardener florist shopkeeper butler maid bartender sculptor composer poet writer
+    coach referee biker trucker commuter villager peasant noble duke duchess emperor empress pharaoh
+    goddess god saint prophet sage hermit alchemist sorcerer sorceress necromancer paladin barbarian
+    assassin orc goblin troll gnome werewolf centaur minotaur dragon unicorn phoenix horse goat
+    sheep cow pig duck penguin owl parrot squirrel raccoon hamster mouse elephant giraffe zebra
+    kangaroo koala dinosaur
         """,
     "look": """
-        hair eye beard moustache mustache goatee freckle skin braid ponytail bun bangs fringe afro
-        dreadlock makeup make-up lipstick tattoo scar wrinkle eyelash eyebrow tail wing horn fang
-        ear face_paint eye_patch wooden_leg metal chrome fur feather scale pigtail mohawk bob_cut
-        curl complexion physique tan
+    hair eye beard moustache mustache goatee freckle skin braid ponytail bun bangs fringe afro
+    dreadlock makeup make-up lipstick tattoo scar wrinkle eyelash eyebrow tail wing horn fang ear
+    face_paint eye_patch wooden_leg metal chrome fur feather scale pigtail mohawk bob_cut curl
+    complexion physique tan stubble sideburns ponytails dimple mole piercing_eyes fangs claw antler
+    halo mane paw gills robe_of_feathers
         """,
     "body": "hand arm head shoulder finger leg foot hip knee face mouth elbow fist palm chest chin lip thumb",
     "clothes": """
-        dress shirt t-shirt tshirt tee blouse top tank_top crop_top skirt trouser pants jean short
-        shorts jacket coat raincoat trench_coat overcoat suit tuxedo tailcoat hoodie sweater jumper
-        pullover cardigan vest uniform school_uniform kimono sari saree hanbok qipao cheongsam robe
-        gown cloak cape poncho tutu leotard bodysuit jumpsuit wetsuit spacesuit swimsuit bikini
-        pyjamas pajamas overall overalls dungarees apron hat cap beanie beret fedora helmet crown
-        tiara veil headband bandana turban hood scarf shawl glove mitten boot shoe sneaker sandal
-        heel high_heel sock stocking tights leggings legging tie bow_tie belt glasses sunglasses
-        goggles mask armor armour chainmail costume outfit clothes clothing garment attire jewelry
-        jewellery necklace earring bracelet ring watch chain gold_chain stethoscope backpack bag
-        handbag jersey lace lingerie lab_coat tunic toga loincloth slipper turtleneck polo blazer
-        windbreaker parka waistcoat bonnet eyeglasses spectacles monocle headphones headdress sash
-        scrubs gauntlet spur wig hairband sweatpants flannel sweatshirt tracksuit sportswear corset
-        collar sleeve suspenders badge
+    dress shirt t-shirt tshirt tee blouse top tank_top crop_top skirt trouser pants jean short
+    shorts jacket coat raincoat trench_coat overcoat suit tuxedo tailcoat hoodie sweater jumper
+    pullover cardigan vest uniform school_uniform kimono sari saree hanbok qipao cheongsam robe gown
+    cloak cape poncho tutu leotard bodysuit jumpsuit wetsuit spacesuit swimsuit bikini pyjamas
+    pajamas overall overalls dungarees apron hat cap beanie beret fedora helmet crown tiara veil
+    headband bandana turban hood scarf shawl glove mitten boot shoe sneaker sandal heel high_heel
+    sock stocking tights leggings legging tie bow_tie belt glasses sunglasses goggles mask armor
+    armour chainmail costume outfit clothes clothing garment attire jewelry jewellery necklace
+    earring bracelet ring watch chain gold_chain stethoscope backpack bag handbag jersey lace
+    lingerie lab_coat tunic toga loincloth slipper turtleneck polo blazer windbreaker parka
+    waistcoat bonnet eyeglasses spectacles monocle headphones headdress sash scrubs gauntlet spur
+    wig hairband sweatpants flannel sweatshirt tracksuit sportswear corset collar sleeve suspenders
+    badge loafer flip-flop slip-on hazmat_suit dress_shirt polo_shirt cargo_pants kilt petticoat
+    bathrobe nightgown onesie hijab niqab burqa kippah sombrero cowboy_hat top_hat bowler_hat
+    sun_hat straw_hat baseball_cap crown_of_thorns nose_ring piercing brooch cufflink trainers
+    stiletto wellington space_helmet visor exosuit mech_suit bandage cast sarong dirndl lederhosen
+    tabi yukata hakama obi keffiyeh epaulette
         """,
     "place": """
-        beach shore seaside lakeside riverside coast mountain_top hilltop street alley road highway
-        room studio forest wood jungle park city town village kitchen office garden backyard yard
-        desert mountain mountaintop hill cliff valley canyon cave sky sea ocean lake river waterfall
-        pool stage wall background backdrop rain snow snowfall storm bridge cafe cafeteria
-        coffee_shop bar pub club nightclub diner restaurant bakery shop store mall station subway
-        train bus car airport platform gym field meadow library castle palace throne_room temple
-        church cathedral shrine courtyard plaza square space outer_space moon mars planet earth
-        underwater indoors outdoors inside outside bedroom living_room bathroom dining_room
-        classroom school university lab laboratory hospital corridor hallway lobby stair staircase
-        market roof rooftop balcony terrace garage basement attic warehouse factory workshop barn
-        farm stadium arena court track ring runway catwalk theater theatre cinema museum gallery
-        ballroom saloon hall amusement_park playground circus circus_tent tent ship deck boat harbor
-        harbour pier island swamp glacier slope ice_rink skyline landscape scenery scene world tree
-        cherry_blossom blossom fireplace window desk armchair sunflower_field flower_field
-        bamboo_forest graveyard dungeon laboratory conference wedding party concert festival ruin
-        tunnel lamp_post street_lamp floor porch cabin hut apartment house home building tower
-        skyscraper metropolis neighborhood countryside vineyard orchard
+    beach shore seaside lakeside riverside coast mountain_top hilltop street alley road highway room
+    studio forest wood jungle park city town village kitchen office garden backyard yard desert
+    mountain mountaintop hill cliff valley canyon cave sky sea ocean lake river waterfall pool stage
+    wall background backdrop rain snow snowfall storm bridge cafe cafeteria coffee_shop bar pub club
+    nightclub diner restaurant bakery shop store mall station subway train bus car airport platform
+    gym field meadow library castle palace throne_room temple church cathedral shrine courtyard
+    plaza square space outer_space moon mars planet earth underwater indoors outdoors inside outside
+    bedroom living_room bathroom dining_room classroom school university lab laboratory hospital
+    corridor hallway lobby stair staircase market roof rooftop balcony terrace garage basement attic
+    warehouse factory workshop barn farm stadium arena court track ring runway catwalk theater
+    theatre cinema museum gallery ballroom saloon hall amusement_park playground circus circus_tent
+    tent ship deck boat harbor harbour pier island swamp glacier slope ice_rink skyline landscape
+    scenery scene world tree cherry_blossom blossom fireplace window desk armchair sunflower_field
+    flower_field bamboo_forest graveyard dungeon conference wedding party concert festival ruin
+    tunnel lamp_post street_lamp floor porch cabin hut apartment house home building tower
+    skyscraper metropolis neighborhood countryside vineyard orchard sand mud grass gravel pavement
+    sidewalk crosswalk intersection campfire carpet rug rainforest savanna tundra prairie oasis
+    lagoon reef seabed volcano crater asteroid spaceship spacecraft cockpit bunker prison cell
+    courtroom parliament embassy bank post_office barbershop salon spa sauna pharmacy clinic
+    operating_room nursery kindergarten auditorium dressing_room locker_room boxing_ring
+    swimming_pool tennis_court football_field racetrack parking_lot gas_station bus_stop
+    train_station dock lighthouse windmill greenhouse rice_field cornfield wheat_field moor marsh
+    swampland fjord iceberg snowfield ski_slope bamboo_grove zen_garden pagoda mosque synagogue
+    monastery crypt catacomb alleyway backstreet rooftop_bar jazz_club karaoke_bar casino arcade
+    bowling_alley carnival fairground ferris_wheel carousel bookstore supermarket food_court
+    night_market breeze cloud_sea void screen wallpaper bokeh_background green_screen
         """,
     "light": """
-        light lighting sunset sunrise dawn dusk twilight night nighttime midnight noon daylight
-        daytime morning afternoon evening day golden_hour blue_hour sunlight sunshine sunbeam
-        moonlight starlight candlelight torchlight firelight lamplight spotlight backlight rim_light
-        neon_light neon_glow glow shadow silhouette high_contrast low_key high_key overcast fog mist
-        haze backlit full_moon god_ray flash_photography
+    light lighting sunset sunrise dawn dusk twilight night nighttime midnight noon daylight daytime
+    morning afternoon evening day golden_hour blue_hour sunlight sunshine sunbeam moonlight
+    starlight candlelight torchlight firelight lamplight spotlight backlight rim_light neon_light
+    neon_glow glow shadow silhouette high_contrast low_key high_key overcast fog mist haze backlit
+    full_moon god_ray flash_photography low-key_lighting high-key_lighting volumetric_light
+    volumetric_lighting ambient_light strobe_light strobe lantern lantern_light fairy_lights
+    string_lights christmas_lights headlights lamp sunray first_light magic_hour rim_lighting
+    studio_lighting ring_light
         """,
     "style": """
-        style photorealistic realistic hyperrealistic realism cartoon anime manga watercolor
-        watercolour painting oil_painting sketch drawing illustration 3d 2d cinematic photo
-        photograph photography footage render rendering comic pixel_art clay claymation stop_motion
-        film film_noir noir movie vintage retro bokeh 4k 8k hd highly_detailed detailed
-        ultra_detailed fisheye_lens lens depth_of_field shallow_depth_of_field black_and_white
-        monochrome sepia pastel_colours pastel_colors vivid_colours vivid_colors pastel cyberpunk
-        steampunk fantasy fantasy_art concept_art art artwork ghibli aesthetic mood atmosphere look
-        cozy dreamy surreal minimalist ukiyo-e ink_wash low_poly documentary music_video hdr
-        film_grain masterpiece
+    style photorealistic realistic hyperrealistic realism cartoon anime manga watercolor watercolour
+    painting oil_painting sketch drawing illustration 3d 2d cinematic photo photograph photography
+    footage render rendering comic pixel_art clay claymation stop_motion film film_noir noir movie
+    vintage retro bokeh 4k 8k hd highly_detailed detailed ultra_detailed fisheye_lens lens
+    depth_of_field shallow_depth_of_field black_and_white monochrome sepia pastel_colours
+    pastel_colors vivid_colours vivid_colors pastel cyberpunk steampunk fantasy fantasy_art
+    concept_art art artwork ghibli aesthetic mood atmosphere look cozy dreamy surreal minimalist
+    ukiyo-e ink_wash low_poly documentary music_video hdr film_grain masterpiece best_quality
+    high_quality gritty horror y2k vaporwave synthwave lo-fi webcam_style vlog_style pop_art
+    art_deco art_nouveau impressionist expressionist baroque renaissance gouache charcoal
+    pencil_drawing crayon paper_cut origami lego voxel unreal_engine octane_render cel-shaded
+    cel_shading line_art chibi disney_style pixar_style trailer commercial advertisement infographic
+    polaroid super_8 vhs found_footage hyper_detailed intricate shallow_focus soft_focus sharp_focus
+    motion_blur lens_flare long_exposure tilt-shift anamorphic imax
         """,
     "shot": """
-        close-up closeup close_up extreme_close-up full_body full-body full_shot full_length
-        half_body half-body half_shot upper_body waist_up portrait wide_shot wide_angle wide-angle
-        long_shot headshot medium_shot medium_close-up bust bust_shot low_angle low_angle_shot
-        high_angle high_angle_shot drone_shot aerial_shot aerial_view bird's_eye_view side_view
-        front_view back_view cowboy_shot pov over_the_shoulder_shot establishing_shot eye_level
+    close-up closeup close_up extreme_close-up full_body full-body full_shot full_length half_body
+    half-body half_shot upper_body waist_up portrait wide_shot wide_angle wide-angle long_shot
+    headshot medium_shot medium_close-up bust bust_shot low_angle low_angle_shot high_angle
+    high_angle_shot drone_shot aerial_shot aerial_view bird's_eye_view side_view front_view
+    back_view cowboy_shot pov over_the_shoulder_shot establishing_shot eye_level
         """,
     "pose": "crossed_arms arms_crossed folded_arms arms_folded hands_on_hips hand_in_hand slow_motion",
     "thing": """
-        camera balloon ball book sword gun weapon knife staff wand bow arrow shield flag umbrella
-        flower rose bouquet phone laptop computer guitar violin piano drum microphone mirror chair
-        bench sofa couch bed table mat cup glass bottle coffee tea cake candle burger pizza pasta
-        milk car bicycle bike motorcycle horse whistle towel surfboard skateboard newspaper letter
-        cigarette pipe text watermark subtitle logo caption blood smoke fire flame dust cloud star
-        leaf bubble crystal machine truck string spring ceiling pudding railing lightning chandelier
-        firefly fish bird butterfly throne punching_bag heavy_bag trampoline lollipop toy teddy_bear
+    camera balloon ball book sword gun weapon knife staff wand bow arrow shield flag umbrella flower
+    rose bouquet phone laptop computer guitar violin piano drum microphone mirror chair bench sofa
+    couch bed table mat cup glass bottle coffee tea cake candle burger pizza pasta milk car bicycle
+    bike motorcycle horse whistle towel surfboard skateboard newspaper letter cigarette pipe text
+    watermark subtitle logo caption blood smoke fire flame dust cloud star leaf bubble crystal
+    machine truck string spring ceiling pudding railing lightning chandelier firefly fish bird
+    butterfly throne punching_bag heavy_bag trampoline lollipop toy teddy_bear
         """,
 }
 NEVER_PLURAL: Final = listed("people pants shorts glasses sunglasses leggings jeans")
@@ -149,8 +178,16 @@ VERBS: Final = """
     peek present teach lecture perform conduct strum swing sway rock roll slide glide hover tip do
     make fix build repair shoot aim stab slash block dodge pirouette cartwheel moonwalk headbang
     beatbox move shiver tremble sweat relax wait pace approach leave enter return begin start
-    continue stop try cast summon transform vanish lounge cradle clutch snap rub hum mouth mime pant
-    gasp sigh blush pout beckon high-five shuffle tap drum hail
+    continue stop try cast summon transform vanish lounge cradle clutch snap hum mouth mime pant
+    gasp sigh blush pout beckon high-five shuffle tap drum hail hang stick chase splash dive wrestle
+    argue whistle wrap zip polish scrub mop dig row paddle sail hike lead meet mix knead serve flip
+    balance waltz tango bob freeze melt explode rise sink ascend descend flutter flap soar swoop
+    gallop trot accept refuse agree disagree apologize celebrate rejoice mourn scold praise tease
+    flirt propose marry introduce demonstrate narrate interview report announce preach chant sketch
+    sculpt carve weld hammer saw screw drill measure weigh count sort stack load unload pack unpack
+    squint glare peer scan inspect examine search find discover solve collect gather toast dine
+    nibble swallow gulp slurp burp inhale exhale wheeze snore doze wake dream lunge tumble
+    somersault backflip vault hurdle dribble pitch bat bowl spar parry thrust
 """
 IRREGULAR_PAST: Final[Mapping[str, str]] = {
     "ran": "run", "sang": "sing", "spoke": "speak", "said": "say", "told": "tell", "spun": "spin",
@@ -180,18 +217,23 @@ ADJECTIVES: Final = """
     abandoned gothic medieval victorian spanish chinese japanese african asian european american
     indian royal tropical cobblestone indoor outdoor electric vintage pleated baggy tight loose
     oversized transparent tattooed bearded cat-eared mannequin-like heavy slow fast wide closed
-    crossed
+    crossed solo sweaty graceful freckled masked hooded armored ornate lush dense thick smoky moody
+    eerie whimsical epic sleek worn ragged bright-eyed rugged teenage petite curvy athletic lean
+    dimly sunlit moonlit candlelit lit deserted quaint bustling rural urban suburban coastal frozen
+    icy bubblegum pastel neon emerald sapphire ruby copper bronze ivory charcoal khaki olive mustard
+    peach coral
 """
 ADVERBS: Final = """
     slow slowly quickly fast gently happily sadly softly loudly energetically gracefully calmly
     straight twice once again together alone still forward forwards backward backwards upward
     upwards downward downwards sideways left right away back up down around off out over on apart
+    overhead late early open wildly playfully warmly passionately
 """
 PREPOSITIONS: Final = """
     in on at with inside under underneath near against behind beside besides by along across through
     over above below around between into onto to toward towards from of for down up off past among
     amid amidst before after in_front_of on_top_of next_to out_of close_to surrounded_by full_of
-    made_of covered_in covered_with during beneath throughout within has have having as like
+    made_of covered_in covered_with during beneath throughout within has have having like
 """
 NUMBERS: Final[Mapping[str, int]] = {
     "one": 1, "two": 2, "a_couple_of": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
@@ -200,28 +242,28 @@ NUMBERS: Final[Mapping[str, int]] = {
 SMALL_WORDS: Final[Mapping[Tag, str]] = {
     "article": "a an the her his their its my your this that these those some each another any",
     "pronoun": """
-        she he they it him them her herself himself themselves someone somebody everyone everybody
-        something anything everything
+    she he they it him them her herself himself themselves someone somebody everyone everybody
+    something anything everything
         """,
     "wear": "wearing wears wear dressed dressed_in dressed_as clad_in",
-    "and": "and & while then but or as_well_as plus also and_then nor",
+    "and": "and & while then but or as as_well_as plus also and_then nor",
     "not": """
-        no not without never avoid don't doesn't isn't aren't nothing nobody cannot can't do_not
-        does_not is_not are_not don't_show do_not_show no_more free_of won't dont isnt doesnt
-        remove_the not_any without_any no_visible not_wearing isn't_wearing
+    no not without never avoid don't doesn't isn't aren't nothing nobody cannot can't do_not
+    does_not is_not are_not don't_show do_not_show no_more free_of won't dont isnt doesnt remove_the
+    not_any without_any no_visible not_wearing isn't_wearing
         """,
     "filler": """
-        is are am was be being been please make create generate want need i i'd like_to video clip
-        there there's here should would will can let let's just very really so which who gets get
-        starts_to begins_to animation give_me show_me i_want i_need something_like featuring shows
-        a_video_of video_of a_clip_of clip_of an_animation_of animation_of make_a_video_of
-        create_a_video_of generate_a_video_of
+    is are am was be being been please make create generate want need i i'd like_to video clip there
+    there's here should would will can let let's just very really so which who gets get starts_to
+    begins_to animation give_me show_me i_want i_need something_like featuring shows a_video_of
+    video_of a_clip_of clip_of an_animation_of animation_of make_a_video_of create_a_video_of
+    generate_a_video_of
         """,
 }
 # Words that say nothing by themselves: two readings that differ in them alone are the same.
 FUNCTION_WORDS: Final = listed(
     " ".join((PREPOSITIONS, SMALL_WORDS["article"], SMALL_WORDS["and"])).replace("_", " ")
-) | {"is", "are", "wearing", "dressed", "clad", "who", "which", "him"}
+) | {"is", "are", "wearing", "wear", "wears", "dressed", "clad", "who", "which", "him"}
 PRONOUNS: Final[Mapping[str, str]] = {
     "she": "a woman", "he": "a man", "they": "people", "him": "a man", "her": "a woman",
     "someone": "a person", "somebody": "a person",

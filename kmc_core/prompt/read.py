@@ -33,8 +33,10 @@ SLOT_OF: Final[dict[Tag, Slot]] = {
 }  # fmt: skip
 MOODS: Final = listed(
     "dramatic dark bright colorful colourful dreamy warm cold soft elegant modern vintage gothic magical "
-    "futuristic calm simple plain blurred blurry natural victorian medieval industrial royal"
+    "gritty moody eerie whimsical epic cozy sleek futuristic calm simple plain blurred blurry natural victorian "
+    "medieval industrial royal"
 )
+UNITS: Final = listed("year years year-old second seconds minute minutes fps mm percent")
 # Verbs that go at somebody or something: "at the sea" stays with "looking".
 AIMED: Final = listed("look stare gaze glance point wave smile talk speak nod shout clap bow")
 
@@ -47,7 +49,7 @@ class Wish:
     avoid: tuple[str, ...] = ()  # what the user does not want
     camera: Camera = field(default_factory=Camera)
     counts: tuple[tuple[int, str], ...] = ()  # (2, "people"), (3, "balloons")
-    pronoun: str = ""  # "she" when nothing else says who; `slots` then says "a woman"
+    pronoun: str = ""  # "she" when nothing else says who; `slots` then starts with "a woman"
     read_as: tuple[tuple[str, str], ...] = ()  # words as written and as they now stand
     unused: tuple[str, ...] = ()  # words that no slot has room for: "please make"
     untranslated: tuple[str, ...] = ()  # Chinese that is in no table
@@ -65,6 +67,8 @@ class _Reading:
     read_as: list[tuple[str, str]] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     last: Slot | None = None  # of this clause
+    subject: bool = False  # the clause is a thing that does something: "her dress swaying in the wind"
+    named: bool = False  # a person is named
     held: list[Token] = field(default_factory=list)  # "a" or "two" whose noun stands further on
 
 
@@ -77,8 +81,8 @@ def read(text: str) -> Wish:
             _read_clause(reading, list(clause))
     if reading.held:
         _append(reading, "who", reading.held)
-    if reading.pronoun and not reading.phrases["who"]:
-        reading.phrases["who"].append(PRONOUNS[reading.pronoun])
+    if reading.pronoun and not reading.named:
+        _name(reading.phrases["who"], PRONOUNS[reading.pronoun])
     else:
         reading.pronoun = ""
     return Wish(
@@ -93,10 +97,20 @@ def read(text: str) -> Wish:
     )
 
 
+def _name(who: list[str], person: str) -> None:
+    """Put a person before what is said of their looks: "a woman with short hair"."""
+    if who and who[0].startswith("with "):
+        who[0] = f"{person} {who[0]}"
+    else:
+        who.insert(0, person)
+
+
 def _read_clause(reading: _Reading, clause: list[Token]) -> None:
     reading.last = None
     refused = False  # behind a "no"
-    for piece in pieces(_without_fillers(reading, marked(clause))):
+    found = pieces(_without_fillers(reading, marked(clause)))
+    reading.subject = _is_subject(found)
+    for index, piece in enumerate(found):
         if piece[0].is_a("not"):
             refused, piece = True, piece[1:]
         elif refused and _ends_refusal(piece):
@@ -107,6 +121,16 @@ def _read_clause(reading: _Reading, clause: list[Token]) -> None:
             _sort(reading, piece)
         if any(token.is_a("close") for token in piece):
             refused = False
+        reading.subject &= index > 0 or reading.last in ("background", "clothes", "light")
+
+
+def _is_subject(found: list[list[Token]]) -> bool:
+    """True when the clause starts with something that the verb behind it speaks of."""
+    if len(found) < 2 or not found[1][0].is_a("verb") or found[1][0].chinese:
+        return False
+    first = found[0]
+    alone = len(first) == 1 and first[0].is_a("pronoun")
+    return not alone and not first[0].is_a("verb", "preposition", "wear", "and", "not", "camera", "adverb")
 
 
 def _without_fillers(reading: _Reading, clause: Sequence[Token]) -> list[Token]:
@@ -180,8 +204,12 @@ def _slot(reading: _Reading, piece: list[Token]) -> tuple[Slot, bool]:
     rest = piece[1:] if piece[0].is_a("and") else piece
     first, last = (rest or piece)[0], reading.last
     if any(token.is_a("verb") for token in rest[:2]):
+        if reading.subject and last is not None:
+            return last, True
         return "action", last == "action" and piece[0].is_a("and")
     head = _head(rest)
+    if reading.subject and last is None and not reading.named and rest[-1].is_a("unknown", "thing"):
+        return "who", False
     if head is None and first.text == "in" and len(rest) > 1 and all(t.is_a("adjective") for t in rest[1:]):
         return "clothes", False
     if first.is_a("wear"):
@@ -229,13 +257,17 @@ def _append(reading: _Reading, slot: Slot, piece: list[Token], *, joins: bool = 
             piece = piece[1:]
     if text := _text(reading, piece, articles=slot in ("who", "clothes", "background")):
         phrases = reading.phrases[slot]
-        if slot == "who" and phrases and _head(piece) in ("look", "body") and _names_nobody(piece):
-            joins, text = True, f"with {text}"
-        if joins and phrases:
+        person = any(token.is_a("person") for token in piece)
+        if slot == "who" and _head(piece) in ("look", "body") and not piece[0].is_a("preposition", "and"):
+            joins, text = (joins, text) if person else (True, f"with {text}")
+        if slot == "who" and person and not reading.named and phrases and phrases[0].startswith("with "):
+            phrases[0] = f"{text} {phrases[0]}"  # "with a beard" came first
+        elif joins and phrases:
             phrases[-1] += f" {text}"
         elif text not in phrases:
             phrases.append(text)
         reading.last = slot
+    reading.named |= slot == "who" and any(token.is_a("person") for token in piece)
     reading.counts += _counts(piece)
 
 
@@ -249,6 +281,8 @@ def _text(reading: _Reading, piece: list[Token], *, articles: bool = False) -> s
             word = word if index and piece[index - 1].text == "to" else participle(token.lemma)
         elif token.text in ("has", "have", "having"):
             word = "with"
+        elif token.is_a("wear"):
+            word = "wearing"
         elif token.chinese and word == "a" and index + 1 < len(piece):
             word = article(piece[index + 1].text)
         elif token.chinese and token.is_a(*NOUNS) and _several(piece[:index]):
@@ -259,11 +293,6 @@ def _text(reading: _Reading, piece: list[Token], *, articles: bool = False) -> s
     if articles and any(token.chinese for token in piece):
         words = _with_article(piece, words)
     return " ".join(word for word in words if word)
-
-
-def _names_nobody(piece: Sequence[Token]) -> bool:
-    """True for "long hair" as against "with long hair" and "and a woman"."""
-    return not piece[0].is_a("preposition", "and") and not any(token.is_a("person") for token in piece)
 
 
 def _several(before: Iterable[Token]) -> bool:
@@ -287,7 +316,8 @@ def _counts(piece: Sequence[Token]) -> list[tuple[int, str]]:
     """(number, noun) of every number above one that stands before a noun."""
     found = []
     for index, token in enumerate(piece):
-        if not token.is_a("number") or (index and piece[index - 1].text == "number"):
+        behind = piece[index + 1].text if index + 1 < len(piece) else ""
+        if not token.is_a("number") or (index and piece[index - 1].text == "number") or behind in UNITS:
             continue
         noun = next((t for t in piece[index + 1 :] if t.is_a(*NOUNS)), None)
         following = noun or (piece[index + 1] if index + 1 < len(piece) else None)

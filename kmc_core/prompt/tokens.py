@@ -1,19 +1,21 @@
 """Text of a wish -> tokens: known words with what they can be, camera phrases, Chinese words in English."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from ..motion.camera import CameraMove
 from . import chinese
 from .camera_words import camera_phrases
-from .lexicon import NUMBERS, PRONOUNS, Entry, Tag, entries
+from .lexicon import NUMBERS, PRONOUNS, Entry, Tag, entries, plural
 
 # Full-width and typographic signs, one character each, so that places in the text stay the same.
 _PUNCTUATION: Final = str.maketrans("，。；：！？（）“”‘’…【】《》～", ",.;:!?()\"\"''.()()-")
 _LETTERS: Final = r"[^\W_\u3400-\u4dbf\u4e00-\u9fff]+"
 _WORD: Final = re.compile(rf"{_LETTERS}(?:['\-.&]{_LETTERS})*|&")
 _FOREIGN: Final = re.compile(r"[^\s,.;:!?()\"]+?(?=[\s,.;:!?()\"、]|$|[\u3400-\u9fff])")
+# "(word:1.2)" and "9:16" are for other tools.
+_SETTING: Final = re.compile(r":\s*\d+(?:\.\d+)?(?=\s*\))|\d+:\d+(?!\w)")
 _MOST_WORDS: Final = 4  # of one entry
 
 
@@ -62,6 +64,8 @@ def _next(text: str, plain: str, before: list[Token]) -> tuple[Token, int]:
     """The token that `text` starts with, and how many characters it takes."""
     if chinese.is_chinese(plain[0]) or plain.startswith("t恤"):
         return _chinese(text, plain, before)
+    if setting := _SETTING.match(plain):
+        return Token(setting.group(), text[: setting.end()], frozenset({"filler"})), setting.end()
     if not (word := _WORD.match(plain)):
         if plain[0] == "、":
             return Token("and", "、", frozenset({"and"})), 1
@@ -113,7 +117,10 @@ def _chinese(text: str, plain: str, before: list[Token]) -> tuple[Token, int]:
     known = chinese.entries()
     for length in range(min(chinese.longest(), len(plain)), 1, -1):
         if plain[:length] in known:
-            return _chinese_token(text[:length], plain[:length], before), length
+            token = _chinese_token(text[:length], plain[:length], before)
+            if token.is_a("person") and plain[length : length + 1] == "们":
+                return replace(token, text=plural(token.text), source=text[: length + 1]), length + 1
+            return token, length
     if plain[0] in chinese.NUMBERS or plain[0] in chinese.CLASSIFIERS:
         after_number = bool(before) and before[-1].is_a("number") and before[-1].text.isdigit()
         if plain[0] in chinese.NUMBERS:
