@@ -33,8 +33,8 @@ SLOT_OF: Final[dict[Tag, Slot]] = {
 }  # fmt: skip
 MOODS: Final = listed(
     "dramatic dark bright colorful colourful dreamy warm cold soft elegant modern vintage gothic magical "
-    "gritty moody eerie whimsical epic cozy sleek futuristic calm simple plain blurred blurry natural victorian "
-    "medieval industrial royal"
+    "gritty moody eerie whimsical epic cozy sleek futuristic calm simple plain blurred blurry natural "
+    "victorian medieval industrial royal"
 )
 UNITS: Final = listed("year years year-old second seconds minute minutes fps mm percent")
 # Verbs that go at somebody or something: "at the sea" stays with "looking".
