@@ -59,6 +59,12 @@ def test_a_part_that_lost_a_word_stays_ours() -> None:
     assert "The language model's clothes was not used, it lacks: red." in prompts.notes
 
 
+def test_a_movement_that_nobody_asked_for_is_not_taken() -> None:
+    prompts = enhance(WISH, "wan_animate2", generate=lambda _: GOOD.replace("waving", "sitting and waving"))
+    assert prompts.motion == "waving, camera pans left"
+    assert "The language model's action was not used, it adds: sit." in prompts.notes
+
+
 def test_an_answer_that_breaks_the_engines_format_falls_back() -> None:
     moving = GOOD.replace("a wide sandy beach", "a beach, , where")
     prompts = enhance(WISH, "kmc", generate=lambda _: moving)

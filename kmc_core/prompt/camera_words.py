@@ -41,7 +41,7 @@ _ENGLISH: Final = re.compile(
     r"(?P<static>(?:static|fixed|still|locked(?:-off|\s+off|\s+down)?|stationary|tripod|motionless)\s+"
     r"(?:camera|cam|shot|frame|view)|(?:no|without(?:\s+any)?)\s+camera\s+(?:movements?|motion|moves?)"
     r"|(?:the\s+)?camera\s+(?:is\s+|stays\s+|remains\s+|holds\s+|keeps\s+)?(?:still|static|fixed|stationary|locked)"
-    r"|(?:the\s+)?camera\s+(?:doesn't|does\s+not|never|not|isn't|is\s+not)\s+mov(?:es?|ing)|static(?=\s*(?:[,.;]|$)))"
+    r"|(?:the\s+)?camera\s+(?:doesn't|does\s+not|never|not|isn't|is\s+not)\s+mov(?:es?|ing)|static(?=\s*(?:[,.;]|$|(?:wide|medium|close|long|full|low|high))))"
     r"|(?P<handheld>hand-?held(?:\s+(?:camera|cam|shot|style|footage))?|shaky\s+cam(?:era)?)"
     rf"|(?P<follow>(?:(?:tracking|follow(?:ing)?|steadicam)\s+(?:shot|camera)|steadicam){_TAIL}*)"
     rf"|(?P<orbit>(?:{_SPEED}\s+)?(?:(?:orbit(?:al|ing)?|arc)\s+(?:shot|camera)|360(?:\s*degrees?|°)?\s+"
@@ -194,7 +194,8 @@ def _chinese_moves(match: re.Match[str]) -> tuple[CameraMove, ...]:
     text, group = match.group(), match.lastgroup
     if group in ("static", "handheld", "follow"):
         return tuple(CameraMove(kind) for kind in ("static", "handheld", "follow") if kind == group)
-    directions: list[CameraDirection] = [where for sign, where in _CHINESE_WHERE.items() if sign in text]
+    towards = re.sub(r"从[左右上下]", "", text)
+    directions: list[CameraDirection] = [where for sign, where in _CHINESE_WHERE.items() if sign in towards]
     if group == "turn" or "环绕" in text:
         kind: CameraKind = "orbit"
     elif re.search(r"放大|缩小", text):

@@ -12,35 +12,35 @@ from .lexicon import Tag
 
 # Traditional and simplified form of characters that wishes use.
 _PAIRS: Final = """
-    個个 們们 裡里 裏里 員员 師师 學学 習习 鏡镜 頭头 發发 髮发 長长 藍蓝 綠绿 紅红 黃黄 銀银 鋼钢
-    鐵铁 鬍胡 鬚须 臉脸 龐庞 裝装 褲裤 襯衬 領领 帶带 圍围 襪袜 飾饰 劍剑 槍枪 傘伞 車车 馬马 鳥鸟
-    魚鱼 貓猫 龍龙 蓮莲 蘭兰 樹树 葉叶 園园 場场 廳厅 廚厨 館馆 樓楼 臺台 牆墙 門门 燈灯 陽阳 雲云
-    霧雾 風风 電电 濱滨 灣湾 島岛 嶼屿 橋桥 鄉乡 鎮镇 國国 際际 機机 關关 廣广 視视 寫写 實实 畫画
-    動动 靜静 緩缓 轉转 開开 閉闭 點点 讚赞 說说 話话 講讲 聽听 讀读 書书 筆笔 紙纸 報报 腦脑 網网
-    線线 麥麦 樂乐 隊队 彈弹 騎骑 術术 競竞 賽赛 運运 躍跃 飛飞 舉举 揮挥 擺摆 搖摇 擁拥 親亲 邊边
-    對对 著着 後后 從从 這这 兩两 隻只 條条 雙双 頂顶 張张 沒没 無无 與与 並并 還还 讓让 請请 為为
-    給给 當当 時时 間间 東东 歲岁 嬰婴 兒儿 孫孙 爺爷 媽妈 護护 醫医 藝艺 戰战 鬥斗 戲戏 劇剧 導导
-    體体 驗验 衛卫 軍军 誰谁 過过 來来 進进 遠远 環环 繞绕 隨随 豎竖 橫横 側侧 氣气 溫温 燭烛 塵尘
-    煙烟 輝辉 聖圣 誕诞 節节 歡欢 傷伤 淚泪 憤愤 驚惊 訝讶 嚴严 肅肃 認认 優优 華华 麗丽 簡简 潔洁
-    複复 雜杂 餃饺 麵面 飯饭 湯汤 雞鸡 蘋苹 棗枣 壺壶 籃篮 籠笼 簾帘 鐘钟 錶表 鏈链 墜坠 寶宝 鑽钻
-    絲丝 綢绸 緞缎 紗纱 織织 繡绣 縫缝 針针 滿满 灑洒 練练 靈灵 蠟蜡 沖冲 鋒锋 擊击 鬧闹 廠厂 禮礼
-    寢寝 廢废 亞亚 歐欧 帥帅 壯壮 禿秃 鬆松 緊紧 舊旧 髒脏 淨净 淺浅 濃浓 純纯 豔艳 質质 膚肤 歷历
-    鉛铅 漢汉 樸朴 腳脚 趕赶 圓圆 鋪铺 櫻樱 勞劳 獨独 嘆叹 鳴鸣 錄录 響响 聲声 齡龄 幾几 壞坏 見见
-    觀观 賞赏 覺觉 陰阴 誌志 專专 業业 攝摄 記记 憶忆 協协 軌轨 跡迹 爾尔 製制 總总 統统 議议 論论
-    種种 農农 漁渔 獵猎 牽牵 繩绳 紡纺 懸悬 掛挂 崗岗 縱纵 貼贴 標标 籤签 誤误 辦办 變变 換换 臥卧
-    庫库 麼么 問问 塊块 處处 備备 區区 創创 紋纹 齊齐 養养 駕驾 駛驶 壓压 戀恋 拋抛 採采 撐撑 曬晒
-    殘残 滾滚 濕湿 燒烧 爐炉 獅狮 異异 盪荡 蕩荡 盤盘 睜睁 穩稳 簽签 細细 繪绘 纖纤 翹翘 聰聪 職职
-    艦舰 莊庄 補补 詞词 試试 詩诗 課课 調调 談谈 賣卖 買买 輕轻 輪轮 輛辆 辮辫 鄰邻 釣钓 鈴铃 銅铜
-    錢钱 鍋锅 鎖锁 鎧铠 閃闪 閱阅 隱隐 頸颈 顆颗 題题 顏颜 願愿 類类 飲饮 餅饼 騰腾 鮮鲜 鷹鹰 齒齿
-    夾夹 燦灿 爛烂 眾众 婦妇 巖岩 峽峡 彎弯 徑径 態态 慶庆 數数 斷断 晝昼 曉晓 樣样 檯台 欄栏 灘滩
-    牀床 現现 禪禅 紀纪 級级 組组 結结 編编 縮缩 羅罗 聯联 藥药 蟲虫 衝冲 訓训 謝谢 豬猪 遊游 選选
-    錦锦 鍛锻 閒闲 險险 韓韩 項项 順顺 額额 顫颤 飄飘 鳳凤 單单 傳传 勢势 層层 獎奖 碼码 絕绝 緣缘
-    縣县 價价 億亿 僅仅 兇凶 別别 剛刚 劃划 勝胜 務务 吳吴 啟启 喚唤 嚇吓 圖图 執执 堅坚 奪夺 寵宠
-    將将 尋寻 岡冈 帳帐 廟庙 彥彦 愛爱 憂忧 應应 懷怀 戶户 據据 擔担 敵敌 於于 會会 極极 榮荣 槳桨
-    歎叹 殺杀 沈沉 決决 況况 潤润 澤泽 熱热 狀状 獸兽 瑪玛 畢毕 監监 盜盗 確确 禦御 窩窝 糧粮 維维
-    緋绯 罰罚 聞闻 脫脱 腫肿 臨临 興兴 蘇苏 虛虚 設设 該该 諾诺 證证 識识 譯译 貝贝 財财 貨货 費费
-    賓宾 趙赵 軟软 較较 載载 轎轿 邁迈 郵邮 醬酱 鉤钩 陣阵 陸陆 階阶 雖虽 頁页 頰颊 飼饲 餘余 駐驻
-    鴨鸭 鴿鸽 黨党
+    個个 們们 僕仆 裡里 裏里 員员 師师 學学 習习 鏡镜 頭头 發发 髮发 長长 藍蓝 綠绿 紅红 黃黄 銀银
+    鋼钢 鐵铁 鬍胡 鬚须 臉脸 龐庞 裝装 褲裤 襯衬 領领 帶带 圍围 襪袜 飾饰 劍剑 槍枪 傘伞 車车 馬马
+    鳥鸟 魚鱼 貓猫 龍龙 蓮莲 蘭兰 樹树 葉叶 園园 場场 廳厅 廚厨 館馆 樓楼 臺台 牆墙 門门 燈灯 陽阳
+    雲云 霧雾 風风 電电 濱滨 灣湾 島岛 嶼屿 橋桥 鄉乡 鎮镇 國国 際际 機机 關关 廣广 視视 寫写 實实
+    畫画 動动 靜静 緩缓 轉转 開开 閉闭 點点 讚赞 說说 話话 講讲 聽听 讀读 書书 筆笔 紙纸 報报 腦脑
+    網网 線线 麥麦 樂乐 隊队 彈弹 騎骑 術术 競竞 賽赛 運运 躍跃 飛飞 舉举 揮挥 擺摆 搖摇 擁拥 親亲
+    邊边 對对 著着 後后 從从 這这 兩两 隻只 條条 雙双 頂顶 張张 沒没 無无 與与 並并 還还 讓让 請请
+    為为 給给 當当 時时 間间 東东 歲岁 嬰婴 兒儿 孫孙 爺爷 媽妈 護护 醫医 藝艺 戰战 鬥斗 戲戏 劇剧
+    導导 體体 驗验 衛卫 軍军 誰谁 過过 來来 進进 遠远 環环 繞绕 隨随 豎竖 橫横 側侧 氣气 溫温 燭烛
+    塵尘 煙烟 輝辉 聖圣 誕诞 節节 歡欢 傷伤 淚泪 憤愤 驚惊 訝讶 嚴严 肅肃 認认 優优 華华 麗丽 簡简
+    潔洁 複复 雜杂 餃饺 麵面 飯饭 湯汤 雞鸡 蘋苹 棗枣 壺壶 籃篮 籠笼 簾帘 鐘钟 錶表 鏈链 墜坠 寶宝
+    鑽钻 絲丝 綢绸 緞缎 紗纱 織织 繡绣 縫缝 針针 滿满 灑洒 練练 靈灵 蠟蜡 沖冲 鋒锋 擊击 鬧闹 廠厂
+    禮礼 寢寝 廢废 亞亚 歐欧 帥帅 壯壮 禿秃 鬆松 緊紧 舊旧 髒脏 淨净 淺浅 濃浓 純纯 豔艳 質质 膚肤
+    歷历 鉛铅 漢汉 樸朴 腳脚 趕赶 圓圆 鋪铺 櫻樱 勞劳 獨独 嘆叹 鳴鸣 錄录 響响 聲声 齡龄 幾几 壞坏
+    見见 觀观 賞赏 覺觉 陰阴 誌志 專专 業业 攝摄 記记 憶忆 協协 軌轨 跡迹 爾尔 製制 總总 統统 議议
+    論论 種种 農农 漁渔 獵猎 牽牵 繩绳 紡纺 懸悬 掛挂 崗岗 縱纵 貼贴 標标 籤签 誤误 辦办 變变 換换
+    臥卧 庫库 麼么 問问 塊块 處处 備备 區区 創创 紋纹 齊齐 養养 駕驾 駛驶 壓压 戀恋 拋抛 採采 撐撑
+    曬晒 殘残 滾滚 濕湿 燒烧 爐炉 獅狮 異异 盪荡 蕩荡 盤盘 睜睁 穩稳 簽签 細细 繪绘 纖纤 翹翘 聰聪
+    職职 艦舰 莊庄 補补 詞词 試试 詩诗 課课 調调 談谈 賣卖 買买 輕轻 輪轮 輛辆 辮辫 鄰邻 釣钓 鈴铃
+    銅铜 錢钱 鍋锅 鎖锁 鎧铠 閃闪 閱阅 隱隐 頸颈 顆颗 題题 顏颜 願愿 類类 飲饮 餅饼 騰腾 鮮鲜 鷹鹰
+    齒齿 夾夹 燦灿 爛烂 眾众 婦妇 巖岩 峽峡 彎弯 徑径 態态 慶庆 數数 斷断 晝昼 曉晓 樣样 檯台 欄栏
+    灘滩 牀床 現现 禪禅 紀纪 級级 組组 結结 編编 縮缩 羅罗 聯联 藥药 蟲虫 衝冲 訓训 謝谢 豬猪 遊游
+    選选 錦锦 鍛锻 閒闲 險险 韓韩 項项 順顺 額额 顫颤 飄飘 鳳凤 單单 傳传 勢势 層层 獎奖 碼码 絕绝
+    緣缘 縣县 價价 億亿 僅仅 兇凶 別别 剛刚 劃划 勝胜 務务 吳吴 啟启 喚唤 嚇吓 圖图 執执 堅坚 奪夺
+    寵宠 將将 尋寻 岡冈 帳帐 廟庙 彥彦 愛爱 憂忧 應应 懷怀 戶户 據据 擔担 敵敌 於于 會会 極极 榮荣
+    槳桨 歎叹 殺杀 沈沉 決决 況况 潤润 澤泽 熱热 狀状 獸兽 瑪玛 畢毕 監监 盜盗 確确 禦御 窩窝 糧粮
+    維维 緋绯 罰罚 聞闻 脫脱 腫肿 臨临 興兴 蘇苏 虛虚 設设 該该 諾诺 證证 識识 譯译 貝贝 財财 貨货
+    費费 賓宾 趙赵 軟软 較较 載载 轎轿 邁迈 郵邮 醬酱 鉤钩 陣阵 陸陆 階阶 雖虽 頁页 頰颊 飼饲 餘余
+    駐驻 鴨鸭 鴿鸽 黨党
 """
 
 CLASSIFIERS: Final = "个位名只条把朵本群对件顶双张辆匹头副支根块杯盏座棵"
@@ -78,7 +78,8 @@ _TABLES: Final[Mapping[Tag, str]] = {
         狼: wolf|狮子: lion|大象: elephant|恐龙: dinosaur|外星人: alien|雪人: snowman
         芭蕾舞者: ballet dancer|街舞者: street dancer|乐队: band|白领: office worker
         上班族: office worker|空姐: flight attendant|飞行员: pilot|船长: captain|模特儿: model
-        博主: blogger|网红: influencer
+        博主: blogger|网红: influencer|女仆: maid|管家: butler|其他人 别人: other people
+        游客: tourist|行人: pedestrian
         """,
     "look": """
         长发: long hair|短发: short hair|金发: blonde hair|黑发: black hair|白发: white hair
@@ -142,7 +143,10 @@ _TABLES: Final[Mapping[Tag, str]] = {
         竹屋: bamboo hut|木屋: cabin|帐篷: tent|篝火: campfire|壁炉: fireplace|喷泉: fountain
         广场: square|路口: crossroads|人行道: sidewalk|斑马线: crosswalk|隧道: tunnel
         灯塔: lighthouse|云海: sea of clouds|云: clouds|彩虹: rainbow|烟花: fireworks|花瓣: petals
-        樱花雨: falling cherry blossoms
+        樱花雨: falling cherry blossoms|雨中: rain|雪中: snow|建筑: buildings
+        现代建筑: modern buildings|春天: spring|夏天: summer|秋天: autumn|冬天: winter|房间: room
+        阁楼: attic|海底世界: underwater world|游乐园: amusement park|动物园: zoo|水族馆: aquarium
+        图书馆: library|车库: garage
         """,
     "light": """
         日落 夕阳: sunset|日出: sunrise|黄昏 傍晚: dusk|清晨 早晨 早上: morning|中午: noon
@@ -154,7 +158,8 @@ _TABLES: Final[Mapping[Tag, str]] = {
         灯笼: lantern light|路灯: street light|车灯: headlights|霞光 晚霞: sunset glow
         朝霞: dawn glow|光影: light and shadow|阴影: shadow|柔和光线: soft light|强光: strong light
         顶光: top light|轮廓光: rim light|丁达尔效应: god rays|星光: starlight|火光: firelight
-        午后: afternoon|凌晨: early morning|午夜: midnight
+        午后: afternoon|凌晨: early morning|午夜: midnight|霓虹灯光: neon light|冷色调: cold tones
+        暖色调: warm tones|色调: tones|晨光: morning light|余晖: afterglow
         """,
     "style": """
         风格: style|电影感 电影风格: cinematic|动漫风格 动漫风: anime style|动漫: anime
@@ -172,6 +177,8 @@ _TABLES: Final[Mapping[Tag, str]] = {
         慢镜头: slow motion|极简: minimalist|超现实: surreal|3d动画: 3d animation
         像素风格: pixel art style|粘土风格: clay style|定格动画: stop motion|高质量: high quality
         杰作: masterpiece|逼真: photorealistic|质感: texture|氛围感: atmospheric
+        民国风: republican-era chinese style|背景虚化 虚化: blurred background
+        胶片质感: film texture|电影质感: cinematic
         """,
     "shot": """
         特写: close-up|大特写: extreme close-up|近景: medium close-up|中景: medium shot
@@ -194,6 +201,9 @@ _TABLES: Final[Mapping[Tag, str]] = {
         魔法棒 法杖: magic wand|盾牌: shield|弓箭: bow and arrow|火焰: flames|烟雾: smoke
         蝴蝶: butterfly|鸟: bird|鱼: fish|篮子: basket|水果: fruit|苹果: apple|冰淇淋: ice cream
         棒棒糖: lollipop|汉堡: burger|面包: bread|火锅: hotpot|多余的手指: extra fingers
+        茶杯: teacup|意大利面: spaghetti|一盘意大利面: a plate of spaghetti|摩托车: motorcycle
+        毛线球: ball of yarn|鸽子: pigeons|行李箱: suitcase|蛋糕: cake|钥匙: key|灯泡: light bulb
+        地图: map|望远镜: telescope
         """,
     "body": """
         手: hand|双手: both hands|右手: right hand|左手: left hand|头: head|手臂 胳膊: arm
@@ -246,6 +256,11 @@ _TABLES: Final[Mapping[Tag, str]] = {
         跑来: running over|起身 站起来: standing up|坐下来: sitting down|躺下: lying down
         摆手: waving|摆姿势: posing|竖起大拇指 点赞: giving a thumbs up|比耶: making a peace sign
         叹息: sighing|飘: floating|飘落: falling|驾驶: driving|挥剑: swinging a sword
+        端着 端: holding|撑着 撑: holding|抱着: holding|背着: carrying|推着: pushing|牵着: leading
+        摘下 脱下: taking off|戴上: putting on|弹琴: playing the piano|蹦跳 蹦蹦跳跳: jumping
+        喂鸽子: feeding pigeons|喂: feeding|骑摩托车: riding a motorcycle|骑自行车: riding a bicycle
+        打扮: dressing up|流泪: weeping|飞奔: running|漫步: strolling|徘徊: pacing
+        歌舞: singing and dancing
         """,
     "adjective": """
         红色 红 红色的: red|蓝色 蓝: blue|绿色 绿: green|黄色 黄: yellow|橙色: orange
@@ -261,7 +276,8 @@ _TABLES: Final[Mapping[Tag, str]] = {
         复古: vintage|华丽: ornate|破烂: ragged|精致: delicate|苍老: aged|强壮: strong
         健壮: muscular|苗条: slim|帅: handsome|美: beautiful|神圣: sacred|繁华: bustling
         荒凉: desolate|宁静: tranquil|浪漫: romantic|温柔: gentle|冷: cold|热: hot|干净: clean
-        巨大: huge|迷你: tiny|毛茸茸: fluffy|纯白: pure white|纯黑: pure black
+        巨大: huge|迷你: tiny|毛茸茸: fluffy|纯白: pure white|纯黑: pure black|豪华: luxurious
+        凌乱: messy|其他: other|潮湿: wet|斑驳: mottled|胖胖: chubby
         """,
     "adverb": """
         缓慢 慢慢 缓缓: slowly|快速 迅速: quickly|轻轻: gently|开心 高兴 快乐: happily

@@ -95,11 +95,9 @@ def _opens(clause: list[Token], index: int) -> bool:
         return not cut_off
     if token.is_a("adverb") and not token.is_a("adjective"):
         return following is not None and following.is_a("verb")
-    return (
-        is_subject_pronoun(token)
-        and following is not None
-        and following.is_a("verb", "wear", "not", "adverb")
-    )
+    if following is None or not is_subject_pronoun(token):
+        return False
+    return following.is_a("verb", "wear") or (not token.is_a("article") and following.is_a("not", "adverb"))
 
 
 def acts(clause: Sequence[Token], index: int) -> bool:
@@ -137,8 +135,9 @@ def acts(clause: Sequence[Token], index: int) -> bool:
         return False
     if before.is_a("adjective") and not before.is_a("adverb"):
         return index > 1 and clause[index - 2].text == "in" and not noun  # "a man in black bows"
-    if before.is_a("and") and token.form == "s" and any(t.form == "s" for t in clause[: index - 1]):
-        return True  # "removes his helmet and bows"
+    like_before = any(t.form == token.form for t in clause[: index - 1])  # "removes his helmet and bows"
+    if before.is_a("and") and token.form in ("s", "plain") and (like_before or "then" in before.text):
+        return True
     if before.is_a("person", "pronoun"):
         return has_object or following is None or not noun or before.is_a("pronoun")
     if before.is_a("place", "thing", "light", "style"):

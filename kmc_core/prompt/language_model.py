@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from ..errors import KMCError
+from .conflicts import families
 from .formats import Engine, Scene
 from .lexicon import content_words
 
@@ -65,6 +66,8 @@ def rephrase(scene: Scene, engine: Engine, generate: Callable[[str], str]) -> tu
             notes.append(f"The language model's {name} was not used, it lacks: {', '.join(lost)}.")
         elif len(text.split()) > MOST_WORDS:
             notes.append(f"The language model's {name} was not used, it has more than {MOST_WORDS} words.")
+        elif added := [verb for verb in families(text) if verb not in families(ours)]:
+            notes.append(f"The language model's {name} was not used, it adds: {', '.join(added)}.")
         else:
             taken[name] = (text,)
     if not taken:

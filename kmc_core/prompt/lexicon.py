@@ -52,14 +52,15 @@ NOUNS: Final[Mapping[Tag, str]] = {
     goddess god saint prophet sage hermit alchemist sorcerer sorceress necromancer paladin barbarian
     assassin orc goblin troll gnome werewolf centaur minotaur dragon unicorn phoenix horse goat
     sheep cow pig duck penguin owl parrot squirrel raccoon hamster mouse elephant giraffe zebra
-    kangaroo koala dinosaur
+    kangaroo koala dinosaur rock_star pop_star movie_star film_star office_worker flight_attendant
+    spectator onlooker bystander passer-by paparazzo mascot santa santa_claus
         """,
     "look": """
     hair eye beard moustache mustache goatee freckle skin braid ponytail bun bangs fringe afro
     dreadlock makeup make-up lipstick tattoo scar wrinkle eyelash eyebrow tail wing horn fang ear
     face_paint eye_patch wooden_leg metal chrome fur feather scale pigtail mohawk bob_cut curl
     complexion physique tan stubble sideburns ponytails dimple mole piercing_eyes fangs claw antler
-    halo mane paw gills robe_of_feathers
+    halo mane paw gills robe_of_feathers mascara eyeliner
         """,
     "body": "hand arm head shoulder finger leg foot hip knee face mouth elbow fist palm chest chin lip thumb",
     "clothes": """
@@ -79,7 +80,7 @@ NOUNS: Final[Mapping[Tag, str]] = {
     bathrobe nightgown onesie hijab niqab burqa kippah sombrero cowboy_hat top_hat bowler_hat
     sun_hat straw_hat baseball_cap crown_of_thorns nose_ring piercing brooch cufflink trainers
     stiletto wellington space_helmet visor exosuit mech_suit bandage cast sarong dirndl lederhosen
-    tabi yukata hakama obi keffiyeh epaulette
+    tabi yukata hakama obi keffiyeh epaulette gi swimming_trunks sequin_dress
         """,
     "place": """
     beach shore seaside lakeside riverside coast mountain_top hilltop street alley road highway room
@@ -107,7 +108,8 @@ NOUNS: Final[Mapping[Tag, str]] = {
     swampland fjord iceberg snowfield ski_slope bamboo_grove zen_garden pagoda mosque synagogue
     monastery crypt catacomb alleyway backstreet rooftop_bar jazz_club karaoke_bar casino arcade
     bowling_alley carnival fairground ferris_wheel carousel bookstore supermarket food_court
-    night_market breeze cloud_sea void screen wallpaper bokeh_background green_screen
+    night_market breeze cloud_sea void screen wallpaper bokeh_background green_screen waves lava
+    snowflake podium
         """,
     "light": """
     light lighting sunset sunrise dawn dusk twilight night nighttime midnight noon daylight daytime
@@ -117,7 +119,7 @@ NOUNS: Final[Mapping[Tag, str]] = {
     full_moon god_ray flash_photography low-key_lighting high-key_lighting volumetric_light
     volumetric_lighting ambient_light strobe_light strobe lantern lantern_light fairy_lights
     string_lights christmas_lights headlights lamp sunray first_light magic_hour rim_lighting
-    studio_lighting ring_light
+    studio_lighting ring_light tone blue_tones warm_tones cold_tones reflection neon_reflections
         """,
     "style": """
     style photorealistic realistic hyperrealistic realism cartoon anime manga watercolor watercolour
@@ -133,7 +135,8 @@ NOUNS: Final[Mapping[Tag, str]] = {
     pencil_drawing crayon paper_cut origami lego voxel unreal_engine octane_render cel-shaded
     cel_shading line_art chibi disney_style pixar_style trailer commercial advertisement infographic
     polaroid super_8 vhs found_footage hyper_detailed intricate shallow_focus soft_focus sharp_focus
-    motion_blur lens_flare long_exposure tilt-shift anamorphic imax
+    motion_blur lens_flare long_exposure tilt-shift anamorphic imax fisheye glamour
+    hollywood_glamour
         """,
     "shot": """
     close-up closeup close_up extreme_close-up full_body full-body full_shot full_length half_body
@@ -150,7 +153,8 @@ NOUNS: Final[Mapping[Tag, str]] = {
     bike motorcycle horse whistle towel surfboard skateboard newspaper letter cigarette pipe text
     watermark subtitle logo caption blood smoke fire flame dust cloud star leaf bubble crystal
     machine truck string spring ceiling pudding railing lightning chandelier firefly fish bird
-    butterfly throne punching_bag heavy_bag trampoline lollipop toy teddy_bear
+    butterfly throne punching_bag heavy_bag trampoline lollipop toy teddy_bear hip_hop hip-hop
+    ballet salsa picnic conversation pigeon
         """,
 }
 NEVER_PLURAL: Final = listed("people pants shorts glasses sunglasses leggings jeans")
@@ -187,7 +191,8 @@ VERBS: Final = """
     sculpt carve weld hammer saw screw drill measure weigh count sort stack load unload pack unpack
     squint glare peer scan inspect examine search find discover solve collect gather toast dine
     nibble swallow gulp slurp burp inhale exhale wheeze snore doze wake dream lunge tumble
-    somersault backflip vault hurdle dribble pitch bat bowl spar parry thrust
+    somersault backflip vault hurdle dribble pitch bat bowl spar parry thrust spread roar feed
+    change smash growl bark howl purr groom unwrap
 """
 IRREGULAR_PAST: Final[Mapping[str, str]] = {
     "ran": "run", "sang": "sing", "spoke": "speak", "said": "say", "told": "tell", "spun": "spin",
@@ -233,7 +238,7 @@ PREPOSITIONS: Final = """
     in on at with inside under underneath near against behind beside besides by along across through
     over above below around between into onto to toward towards from of for down up off past among
     amid amidst before after in_front_of on_top_of next_to out_of close_to surrounded_by full_of
-    made_of covered_in covered_with during beneath throughout within has have having like
+    made_of covered_in covered_with during beneath throughout within has have like
 """
 NUMBERS: Final[Mapping[str, int]] = {
     "one": 1, "two": 2, "a_couple_of": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,

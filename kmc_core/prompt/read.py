@@ -37,6 +37,16 @@ MOODS: Final = listed(
     "victorian medieval industrial royal"
 )
 UNITS: Final = listed("year years year-old second seconds minute minutes fps mm percent")
+STANDING: Final = (
+    "on",
+    "at",
+    "in front of",
+    "behind",
+    "beside",
+    "next to",
+    "near",
+)  # of people, not of clothes
+BYSTANDERS: Final = listed("crowd crowds audience spectators onlookers bystanders passers-by photographers")
 # Verbs that go at somebody or something: "at the sea" stays with "looking".
 AIMED: Final = listed("look stare gaze glance point wave smile talk speak nod shout clap bow")
 
@@ -213,7 +223,11 @@ def _slot(reading: _Reading, piece: list[Token]) -> tuple[Slot, bool]:
     if head is None and first.text == "in" and len(rest) > 1 and all(t.is_a("adjective") for t in rest[1:]):
         return "clothes", False
     if first.is_a("wear"):
-        return "clothes", False
+        return ("who", True) if first.text == "dressed as" else ("clothes", False)
+    if head == "body" and not rest[-1].is_a("body") and rest[-1].text.endswith("ed"):
+        return "action", False  # "left hand raised"
+    if reading.named and rest[-1].text in BYSTANDERS and not first.is_a("preposition"):
+        return "background", False
     behind = first.is_a("preposition") and len(rest) > 1
     if last is not None and (slot := _attached(reading, first, head, behind, last)):
         return slot, slot == last
@@ -234,11 +248,11 @@ def _attached(reading: _Reading, first: Token, head: Tag | None, behind: bool, l
     if not behind:
         return None
     if head == "look":
-        return "who" if first.text in ("with", "has", "have", "having", "in") and last == "who" else last
+        return "who" if first.text in ("with", "has", "have", "in") and last == "who" else last
     if head in ("thing", None):
         if first.text == "with" and last == "clothes" and reading.phrases["who"]:
             return "who"
-        return last
+        return None if last == "clothes" and first.text in STANDING else last
     if head == "body":
         return last if last == "action" else "who"
     if last != "action":
@@ -279,9 +293,9 @@ def _text(reading: _Reading, piece: list[Token], *, articles: bool = False) -> s
         word = token.text
         if token.is_a("verb") and token.form in ("plain", "s", "past"):
             word = word if index and piece[index - 1].text == "to" else participle(token.lemma)
-        elif token.text in ("has", "have", "having"):
+        elif token.text in ("has", "have"):
             word = "with"
-        elif token.is_a("wear"):
+        elif token.is_a("wear") and token.text != "dressed as":
             word = "wearing"
         elif token.chinese and word == "a" and index + 1 < len(piece):
             word = article(piece[index + 1].text)
@@ -301,7 +315,7 @@ def _several(before: Iterable[Token]) -> bool:
 
 def _with_article(piece: Sequence[Token], words: list[str]) -> list[str]:
     """English articles for a Chinese noun phrase that has none."""
-    opened = piece[0].is_a("wear", "preposition", "close")
+    opened = piece[0].is_a("wear", "preposition", "close", "and")
     head = _head(piece)
     countable = not words[-1].endswith("s") or words[-1].endswith("ss")
     if any(token.is_a("article", "number") for token in piece) or not countable:

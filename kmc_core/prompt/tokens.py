@@ -147,7 +147,7 @@ def _chinese(text: str, plain: str, before: list[Token]) -> tuple[Token, int]:
 def _chinese_token(source: str, plain: str, before: list[Token]) -> Token:
     tag, english = chinese.entries()[plain]
     behind = chinese.POSTPOSITIONS.get(plain)
-    if behind and before and before[-1].is_a("place", "thing", "person", "unknown", "close", "body"):
+    if behind and before and before[-1].is_a("place", "thing", "person", "body"):
         return Token(behind, source, frozenset({"close"}), chinese=True)
     if tag == "verb":
         return Token(english, source, frozenset({"verb"}), english.split()[0], "ing", chinese=True)
