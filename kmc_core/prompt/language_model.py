@@ -45,34 +45,38 @@ def rephrase(scene: Scene, engine: Engine, generate: Callable[[str], str]) -> tu
     if not asked:
         raise KMCError("Expected a wish to rephrase, got none; write one.")
     answer = _parts(generate(instruction(scene, engine)))
+    _check_structure(scene, asked, answer)
+    taken, notes = {}, []
+    for name in asked:
+        if fault := _fault(name, ", ".join(getattr(scene, name)), answer[name]):
+            notes.append(f"The language model's {name} was not used, it {fault}.")
+        else:
+            taken[name] = (answer[name],)
+    if not taken:
+        raise KMCError(" ".join(notes))
+    return replace(scene, **taken), tuple(notes)
+
+
+def _check_structure(scene: Scene, asked: list[str], answer: dict[str, str]) -> None:
+    """All parts, no others, and nothing that is to be avoided."""
     if missing := [name for name in asked if not answer.get(name)]:
         raise KMCError(f"Expected a line for each of {', '.join(asked)}, got none for {', '.join(missing)}.")
     if strange := [name for name in answer if name not in asked]:
         raise KMCError(f"Expected lines for {', '.join(asked)}, got one for {', '.join(strange)} too.")
-    unwanted = [
-        phrase
-        for phrase in scene.avoid
-        if any(
-            _stems(phrase) <= _stems(text) - _stems(" ".join(getattr(scene, name)))
-            for name, text in answer.items()
-        )
-    ]
+    added = [_stems(text) - _stems(" ".join(getattr(scene, name))) for name, text in answer.items()]
+    unwanted = [phrase for phrase in scene.avoid if any(_stems(phrase) <= words for words in added)]
     if unwanted:
         raise KMCError(f"It mentions what is not wanted: {', '.join(unwanted)}.")
-    taken, notes = {}, []
-    for name in asked:
-        ours, text = ", ".join(getattr(scene, name)), answer[name]
-        if lost := _lost(ours, text):
-            notes.append(f"The language model's {name} was not used, it lacks: {', '.join(lost)}.")
-        elif len(text.split()) > MOST_WORDS:
-            notes.append(f"The language model's {name} was not used, it has more than {MOST_WORDS} words.")
-        elif added := [verb for verb in families(text) if verb not in families(ours)]:
-            notes.append(f"The language model's {name} was not used, it adds: {', '.join(added)}.")
-        else:
-            taken[name] = (text,)
-    if not taken:
-        raise KMCError(" ".join(notes))
-    return replace(scene, **taken), tuple(notes)
+
+
+def _fault(name: str, ours: str, text: str) -> str:
+    """What is wrong with one part of an answer; "" when nothing is."""
+    if lost := _lost(ours, text):
+        return f"lacks: {', '.join(lost)}"
+    if len(text.split()) > MOST_WORDS:
+        return f"has more than {MOST_WORDS} words"
+    added = [verb for verb in families(text) if verb not in families(ours)]
+    return f"adds: {', '.join(added)}" if name == "action" and added else ""
 
 
 def _parts(answer: str) -> dict[str, str]:
