@@ -71,6 +71,21 @@ def test_no_word_of_random_words_is_lost_and_the_format_holds() -> None:
         assert "\n" not in prompts.positive and prompts.positive and prompts.motion
 
 
+@pytest.mark.parametrize(
+    "wish", ["", " \n", ",,,", "no", "不", "的", "a", "in", "wearing", "not not no", "(:1.2)"]
+)
+def test_a_wish_that_says_nothing_asks_for_nothing(wish: str) -> None:
+    prompts = enhance(wish, "kmc")
+    assert prompts.positive == "a person, plain background, fixed camera"
+    assert (prompts.negative, prompts.motion) == (NEGATIVE["kmc"], "moving naturally")
+
+
+@pytest.mark.parametrize("wish", ["🎈🎈 party 🎉", "7", "两", "bir kadın İstanbul'da", "--", "女", "２个人"])
+def test_whatever_is_written_is_kept(wish: str) -> None:
+    prompts = enhance(wish, "kmc")
+    assert all(part in everything(prompts) for part in wish.lower().split() if part != "２个人")
+
+
 def test_the_same_wish_gives_the_same_prompts() -> None:
     wish = "a witch raises her arms, full moon, no broom, pan left"
     assert enhance(wish, "scail2") == enhance(wish, "scail2")

@@ -266,9 +266,13 @@ SMALL_WORDS: Final[Mapping[Tag, str]] = {
         """,
 }
 # Words that say nothing by themselves: two readings that differ in them alone are the same.
-FUNCTION_WORDS: Final = listed(
-    " ".join((PREPOSITIONS, SMALL_WORDS["article"], SMALL_WORDS["and"])).replace("_", " ")
-) | {"is", "are", "wearing", "wear", "wears", "dressed", "clad", "who", "which", "him"}
+FUNCTION_WORDS: Final = {
+    word
+    for word in listed(
+        " ".join((PREPOSITIONS, SMALL_WORDS["article"], SMALL_WORDS["and"], SMALL_WORDS["wear"]))
+    )
+    if "_" not in word
+} | {"is", "are", "clad", "who", "which", "him", "well"}
 PRONOUNS: Final[Mapping[str, str]] = {
     "she": "a woman", "he": "a man", "they": "people", "him": "a man", "her": "a woman",
     "someone": "a person", "somebody": "a person",

@@ -89,8 +89,8 @@ def read(text: str) -> Wish:
     for stop, clause in groupby(found, key=lambda token: token.is_a("stop")):
         if not stop:
             _read_clause(reading, list(clause))
-    if reading.held:
-        _append(reading, "who", reading.held)
+    if any(token.is_a("number") for token in reading.held):
+        reading.unused += [token.source for token in reading.held]
     if reading.pronoun and not reading.named:
         _name(reading.phrases["who"], PRONOUNS[reading.pronoun])
     else:
@@ -204,7 +204,7 @@ def _sort(reading: _Reading, piece: list[Token]) -> None:
         reading.unused += [token.source for token in others if token.text not in FUNCTION_WORDS]
     elif all(token.is_a("article", "number", "close") for token in piece):
         reading.held = list(piece)
-    else:
+    elif any(content_words(token.text) or token.is_a("unknown") for token in piece):
         slot, joins = _slot(reading, piece)
         _append(reading, slot, piece, joins=joins)
 
