@@ -186,6 +186,21 @@ def test_she_is_the_subject() -> None:
     assert "'she' is Ada: a young woman." in prompts.notes
 
 
+@pytest.mark.parametrize(
+    ("wish", "who"),
+    [
+        ("she has freckles, red hat", "a young woman with freckles in a red hat"),
+        ("barefoot, dancing", "a young woman, barefoot in a green coat"),
+        ("long black hair, beach", "a young woman with long black hair in a green coat"),
+        ("Zorble dancing", "Zorble in a green coat"),
+    ],
+)
+def test_looks_join_the_subject_and_names_replace_it(wish: str, who: str) -> None:
+    view = View(torch.zeros(3, 8, 8), torch.ones(1, 8, 8), Track(), 0.0, "face")
+    prompts = enhance(wish, "scail2", subject=Subject("Ada", (view,), "a young woman in a green coat"))
+    assert f" of {who}. " in prompts.positive
+
+
 def test_the_picture_tells_the_colour_of_clothes_that_nobody_names() -> None:
     body = torch.zeros(1, 25, 4)
     for joint, (x, y) in {2: (20, 20), 5: (44, 20), 8: (24, 60), 11: (40, 60)}.items():

@@ -38,11 +38,12 @@ _FAMILY: Final[Mapping[str, tuple[str, str]]] = {
     for verb in verbs.split()
 }
 _TOGETHER: Final = ({"dance", "jump"}, {"dance", "walk"})  # families that go together all the same
+GESTURING: Final = "moving the arms"  # whatever the arms do: says nothing beside words of a wish
 # Names of actions that captions say at more length, as the KMC animator's training does.
 _SAID: Final[Mapping[str, str]] = {
     "facepalm": "covering the face with a hand", "hands on hips": "standing with hands on the hips",
     "cross arms": "standing with crossed arms", "raise arms": "raising the arms", "turn": "turning around",
-    "shake head": "shaking the head", "gesture": "moving the arms", "idle": "holding still",
+    "shake head": "shaking the head", "gesture": GESTURING, "idle": "holding still",
 }  # fmt: skip
 _POSES: Final[Mapping[str, str]] = {
     "crossed arms": r"(?:cross|fold)\w* (?:\w+ )?arms|arms (?:crossed|folded)",

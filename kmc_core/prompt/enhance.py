@@ -15,7 +15,7 @@ from ..motion.camera import Camera
 from ..motion.types import Motion
 from ..subject.types import Subject, ViewKind
 from .camera_words import camera_words
-from .conflicts import Resolved, families, motion_actions, resolve
+from .conflicts import GESTURING, Resolved, families, motion_actions, resolve
 from .describe import MotionWords, describe_motion
 from .formats import ENGINES, Engine, Scene, Texts, in_kmc_words, problems, write
 from .language_model import rephrase
@@ -81,10 +81,11 @@ def _with_subject(wish: Wish, subject: Subject | None) -> tuple[Wish, tuple[str,
     described = read(subject.description)
     slots = {slot: phrases or described.slots[slot] for slot, phrases in wish.slots.items()}
     notes: tuple[str, ...] = ()
-    said = next(iter(wish.slots["who"]), "").removeprefix(PRONOUNS.get(wish.pronoun, "")).strip()
-    if described.slots["who"] and (wish.pronoun or said.startswith("with ")):  # looks, but nobody named
-        first = f"{described.slots['who'][0]} {said}".strip()
-        slots["who"] = (first, *described.slots["who"][1:], *wish.slots["who"][1:])
+    if described.slots["who"] and wish.slots["who"] and not wish.named:  # looks, or "she"
+        said, *others = wish.slots["who"]
+        said = said.removeprefix(PRONOUNS.get(wish.pronoun, "")).strip()
+        looks = tuple(phrase for phrase in (said, *others) if phrase)
+        slots["who"] = described.slots["who"] + looks
     if described.slots["who"] and wish.pronoun:
         notes = (f"'{wish.pronoun}' is {subject.name or 'the subject'}: {', '.join(slots['who'])}.",)
     avoid = wish.avoid + tuple(phrase for phrase in described.avoid if phrase not in wish.avoid)
@@ -97,7 +98,8 @@ def _scene(wish: Wish, motion: Motion | None, words: MotionWords, subject: Subje
     named = motion_actions(motion) if motion is not None else ()
     told = named or ((words.action,) if words.action else ())
     covered = families(" ".join(slots["action"]))
-    action = slots["action"] + tuple(name for name in named if not families(name).keys() & covered.keys())
+    more = tuple(name for name in named if not families(name).keys() & covered.keys())
+    action = slots["action"] + tuple(name for name in more if name != GESTURING)
     shot, clothes = slots["shot"], slots["clothes"]
     if not shot and (words.shot or subject is not None):
         default = words.shot or (VIEW_SHOT[subject.views[0].kind] if subject and subject.views else "")

@@ -60,6 +60,7 @@ class Wish:
     camera: Camera = field(default_factory=Camera)
     counts: tuple[tuple[int, str], ...] = ()  # (2, "people"), (3, "balloons")
     pronoun: str = ""  # "she" when nothing else says who; `slots` then starts with "a woman"
+    named: bool = False  # somebody is named, not only described or called "she"
     read_as: tuple[tuple[str, str], ...] = ()  # words as written and as they now stand
     unused: tuple[str, ...] = ()  # words that no slot has room for: "please make"
     untranslated: tuple[str, ...] = ()  # Chinese that is in no table
@@ -101,6 +102,7 @@ def read(text: str) -> Wish:
         Camera(tuple(dict.fromkeys(reading.moves))),
         tuple(reading.counts),
         reading.pronoun,
+        reading.named,
         tuple(dict.fromkeys(reading.read_as)),
         tuple(reading.unused),
         tuple(token.source for token in found if token.chinese and token.is_a("unknown")),
@@ -281,8 +283,14 @@ def _append(reading: _Reading, slot: Slot, piece: list[Token], *, joins: bool = 
         elif text not in phrases:
             phrases.append(text)
         reading.last = slot
-    reading.named |= slot == "who" and any(token.is_a("person") for token in piece)
+    reading.named |= slot == "who" and not _describes(piece)
     reading.counts += _counts(piece)
+
+
+def _describes(piece: Sequence[Token]) -> bool:
+    """True for words that say how somebody looks and not who it is: "with long hair", "barefoot"."""
+    nouns = [token for token in piece if token.is_a("person", "thing", "unknown")]
+    return not nouns or (_head(piece) in ("look", "body") and not any(t.is_a("person") for t in piece))
 
 
 def _text(reading: _Reading, piece: list[Token], *, articles: bool = False) -> str:
