@@ -1,9 +1,12 @@
-"""Words: a wish becomes the prompts that an engine expects."""
+"""Words: a wish becomes the prompts that an engine expects, camera words a moving picture."""
 
 from comfy_api.latest import io
 
+from ..kmc_core.host.text import text_generator
+from ..kmc_core.motion.camera import apply_camera
+from ..kmc_core.prompt.camera_words import asked_camera, camera_report
 from ..kmc_core.prompt.enhance import enhance
-from ..kmc_core.prompt.lexicon import ENGINES
+from ..kmc_core.prompt.formats import ENGINES
 from . import sockets
 
 
@@ -28,8 +31,8 @@ class EnhancePrompt(io.ComfyNode):
                     default="",
                     placeholder="a woman in a red dress, on a beach at sunset, no hat",
                     tooltip=(
-                        "What you want to see, in your own words. Nothing of it is lost; 'no ...' goes to "
-                        "the negative."
+                        "What you want to see, in your own words, English or Chinese. Nothing of it is lost; "
+                        "'no ...' goes to the negative."
                     ),
                 ),
                 io.Combo.Input(
@@ -42,12 +45,25 @@ class EnhancePrompt(io.ComfyNode):
                     ),
                 ),
                 sockets.Motion.Input(
-                    "motion", optional=True, tooltip="Names action and framing when the wish does not."
+                    "motion",
+                    optional=True,
+                    tooltip=(
+                        "Names action and framing when the wish does not. Where they disagree, the motion is "
+                        "kept and the notes say so."
+                    ),
                 ),
                 sockets.Subject.Input(
                     "subject",
                     optional=True,
                     tooltip="Its description fills in who and clothes when the wish does not.",
+                ),
+                io.Clip.Input(
+                    "clip",
+                    optional=True,
+                    tooltip=(
+                        "A language model (Qwen, Gemma, ...) that may rephrase the scene. Its answer is "
+                        "checked; what does not hold is not used, and the notes say why."
+                    ),
                 ),
             ],
             outputs=[
@@ -58,14 +74,69 @@ class EnhancePrompt(io.ComfyNode):
                 io.String.Output(
                     "motion_prompt", tooltip="The action in words, for engines with a motion prompt."
                 ),
-                io.String.Output("camera", tooltip="The camera in words."),
+                io.String.Output("camera", tooltip="The camera in words; Apply Camera reads it."),
+                io.String.Output(
+                    "notes", tooltip="How the wish was read, what gave way to the motion, what was not used."
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, wish, engine, motion=None, subject=None) -> io.NodeOutput:
-        prompts = enhance(wish, engine, motion=motion, subject=subject)
-        return io.NodeOutput(prompts.positive, prompts.negative, prompts.motion, prompts.camera)
+    def execute(cls, wish, engine, motion=None, subject=None, clip=None) -> io.NodeOutput:
+        generate = None if clip is None else text_generator(clip)
+        prompts = enhance(wish, engine, motion=motion, subject=subject, generate=generate)
+        notes = "\n".join(prompts.notes)
+        return io.NodeOutput(prompts.positive, prompts.negative, prompts.motion, prompts.camera, notes)
 
 
-NODES = [EnhancePrompt]
+class ApplyCamera(io.ComfyNode):
+    """See kmc_core.motion.camera."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="KMC_ApplyCamera",
+            display_name="Apply Camera",
+            category="KMC/motion",
+            description=(
+                "Move a motion as a camera would film it: pan, tilt, zoom, dolly, crane and roll, for "
+                "engines without a camera of their own."
+            ),
+            search_aliases=["camera move", "pan", "zoom", "dolly"],
+            inputs=[
+                sockets.Motion.Input(
+                    "motion", tooltip="The motion, after Retarget Motion: its size is the picture's."
+                ),
+                io.String.Input(
+                    "camera",
+                    default="",
+                    placeholder="camera slowly zooms in",
+                    tooltip=(
+                        "The camera in words, English or Chinese, or the camera of Enhance Prompt. Empty "
+                        "changes nothing."
+                    ),
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=3.0,
+                    step=0.05,
+                    tooltip="How far the camera moves: 0 not at all, 2 twice as far.",
+                ),
+            ],
+            outputs=[
+                sockets.Motion.Output("motion", tooltip="The motion as the camera films it."),
+                io.String.Output(
+                    "report", tooltip="The moves that were made, and those that a flat picture cannot show."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, motion, camera, strength) -> io.NodeOutput:
+        asked = asked_camera(camera)
+        return io.NodeOutput(apply_camera(motion, asked, strength=strength), camera_report(asked))
+
+
+NODES = [EnhancePrompt, ApplyCamera]

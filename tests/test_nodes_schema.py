@@ -13,8 +13,9 @@ DOCS = Path(__file__).resolve().parents[1] / "js" / "docs"
 IDS = [
     f"KMC_{name}"
     for name in (
-        "AnimateConditioning", "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
-        "EncodeHandMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo", "InjectIdentity", "LoadAnimator",
+        "AnimateConditioning", "ApplyCamera", "CreateSubject", "DistilledSampler", "EncodeBodyMotion",
+        "EncodeFaceMotion", "EncodeHandMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo",
+        "InjectIdentity", "LoadAnimator",
         "LoadMotion", "LoadSubject", "MotionFromPoseKeypoints", "PreviewMotion", "RestoreDetail",
         "RetargetMotion", "SaveMotion", "SaveSubject", "VideoInfo",
     )

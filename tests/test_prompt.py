@@ -10,8 +10,9 @@ from kmc_core.errors import KMCError
 from kmc_core.motion.skeleton import EXPRESSIONS, JOINT
 from kmc_core.motion.types import FaceMotion, Motion, Track
 from kmc_core.prompt.describe import describe_motion
-from kmc_core.prompt.enhance import enhance, parse
-from kmc_core.prompt.lexicon import ENGINES, NEGATIVE
+from kmc_core.prompt.enhance import enhance
+from kmc_core.prompt.formats import ENGINES, NEGATIVE
+from kmc_core.prompt.read import read
 from kmc_core.subject.types import Subject, View
 
 WISHES = [
@@ -33,7 +34,8 @@ def words(text: str) -> set[str]:
 @pytest.mark.parametrize("wish", WISHES)
 def test_every_word_of_the_wish_is_in_some_prompt(wish: str, engine: str) -> None:
     prompts = enhance(wish, engine)
-    everything = " ".join((prompts.positive, prompts.negative, prompts.motion, prompts.camera))
+    texts = (prompts.positive, prompts.negative, prompts.motion, prompts.camera)
+    everything = " ".join((*texts, *prompts.notes))
     assert words(wish) - {"no", "without"} <= words(everything)
 
 
@@ -144,7 +146,7 @@ def test_the_motion_names_action_and_shot_where_the_wish_does_not() -> None:
 
 
 def test_wishes_are_sorted_by_phrase() -> None:
-    wish = parse("a woman in a red dress dancing on a beach")
+    wish = read("a woman in a red dress dancing on a beach")
     assert wish.slots["who"] == ("a woman",) and wish.slots["clothes"] == ("in a red dress",)
     assert wish.slots["action"] == ("dancing",) and wish.slots["background"] == ("on a beach",)
 

@@ -1,129 +1,149 @@
 """A wish in the user's words -> the prompts that an engine expects. Offline, deterministic, loses no word.
 
-The wish is cut into phrases, each is sorted into a slot by the lexicon, empty slots are filled from the
-subject's description and from the motion, and the engine's grammar puts the slots in order. KMC's grammar is
-that of its training captions: "<who> in <clothes>, <background>, <action>, <camera>, <shot>".
+The wish is read into its structure (`read`), gives way where the motion contradicts it (`conflicts`), is
+filled up from the subject and the motion, and is written in the engine's format (`formats`). Every word of
+the wish is in a prompt or in the notes. A language model may rephrase what was read; what it gets wrong is
+not taken.
 """
 
-import re
-from dataclasses import dataclass
-from typing import get_args
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from ..errors import KMCError
+from ..motion.camera import Camera
 from ..motion.types import Motion
-from ..subject.types import Subject
+from ..subject.types import Subject, ViewKind
+from .camera_words import camera_words
+from .conflicts import GESTURING, Resolved, families, motion_actions, resolve
 from .describe import MotionWords, describe_motion
-from .lexicon import CONNECTORS, ENGINES, NEGATIONS, NEGATIVE, Engine, Slot, is_slot_word, slot_of
+from .formats import ENGINES, Engine, Scene, Texts, in_kmc_words, problems, write
+from .language_model import rephrase
+from .lexicon import PRONOUNS
+from .palette import clothes_color
+from .read import Wish, read
 
-# This engine was trained on long captions; these hold for every animation.
-SCAIL2_DETAILS = ("consistent identity and clothes", "natural motion", "detailed hands and face")
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """What the engine's text inputs take."""
-
-    positive: str
-    negative: str
-    motion: str
-    camera: str
+VIEW_SHOT: Final[dict[ViewKind, str]] = {
+    "full": "full body",
+    "half": "half body",
+    "face": "close-up",
+    "back": "",
+}
 
 
 @dataclass(frozen=True)
-class Wish:
-    """Phrases of a wish by slot, in the order written; `avoid` holds what the user does not want."""
+class Prompts(Texts):
+    """What the engine's text inputs take, what it was made from, and what there is to say about it."""
 
-    slots: dict[Slot, tuple[str, ...]]
-    avoid: tuple[str, ...] = ()
-
-    def text(self, slot: Slot, default: str = "") -> str:
-        """The phrases of a slot joined, or the default when the wish says nothing about it."""
-        return ", ".join(self.slots[slot]) or default
+    scene: Scene = field(default_factory=Scene)
+    notes: tuple[str, ...] = ()
+    move: Camera = field(default_factory=Camera)  # the camera as data
+    conflicts: tuple[str, ...] = ()  # words of the wish that gave way to the motion
 
 
 def enhance(
-    wish: str, engine: Engine, *, motion: Motion | None = None, subject: Subject | None = None
+    wish: str,
+    engine: Engine,
+    *,
+    motion: Motion | None = None,
+    subject: Subject | None = None,
+    generate: Callable[[str], str] | None = None,
 ) -> Prompts:
-    """Prompts for `engine` from a wish and what the motion and the subject tell. Raises KMCError for an
-    unknown engine.
+    """Prompts for `engine` from a wish and what the motion and the subject tell.
+
+    `generate` is a language model: instruction -> answer. Where its answer does not hold, the notes say so
+    and the words are those without it. Raises KMCError for an unknown engine.
     """
     if engine not in ENGINES:
         raise KMCError(
             f"Expected an engine out of {', '.join(ENGINES)}, got '{engine}'; choose one of these."
         )
     words = describe_motion(motion) if motion is not None else MotionWords()
-    parsed = _with_subject(parse(wish), subject.description if subject is not None else "")
-    negative = ", ".join((*parsed.avoid, NEGATIVE[engine]))
-    action = parsed.text("action", words.action)
-    camera = parsed.text("camera", words.camera or "fixed camera")
-    return Prompts(_positive(parsed, words, engine), negative, action or "moving naturally", camera)
-
-
-def parse(wish: str) -> Wish:
-    """Sort the phrases of a wish into slots. Every word of the wish is in exactly one phrase of the
-    result.
-    """
-    slots: dict[Slot, list[str]] = {slot: [] for slot in get_args(Slot)}
-    avoid: list[str] = []
-    for clause in re.split(r"[,;\n]+|(?<=[.!?])\s+", wish):
-        clause = clause.strip(" .")
-        negation = next((word for word in NEGATIONS if clause.lower().startswith(word)), None)
-        if negation:
-            avoid.append(clause[len(negation) :].strip())
-            continue
-        for slot, phrase in _sorted_phrases(clause):
-            slots[slot].append(phrase)
-    return Wish({slot: tuple(phrases) for slot, phrases in slots.items()}, tuple(avoid))
-
-
-def _sorted_phrases(clause: str) -> list[tuple[Slot, str]]:
-    """Phrases of one clause with their slots; a phrase without a known word stays with the one before it."""
-    result: list[tuple[Slot, str]] = []
-    for phrase in _phrases(clause):
-        slot = slot_of(phrase)
-        if slot is None and result:
-            result[-1] = (result[-1][0], f"{result[-1][1]} {phrase}")
-        else:
-            result.append((slot or "who", phrase))
-    return result
-
-
-def _phrases(clause: str) -> list[str]:
-    """Cut a clause before connectors ("in", "with") and before action words ("dancing")."""
-    phrases: list[list[str]] = []
-    for word in clause.split():
-        bare = word.lower().strip(".,!?")
-        starts = bare in CONNECTORS or (bare.endswith(("ing", "s")) and is_slot_word(bare, "action"))
-        after_connector = bool(phrases) and len(phrases[-1]) == 1 and phrases[-1][0].lower() in CONNECTORS
-        if not phrases or (starts and not after_connector):
-            phrases.append([])
-        phrases[-1].append(word)
-    return [" ".join(phrase) for phrase in phrases]
-
-
-def _with_subject(wish: Wish, description: str) -> Wish:
-    """Fill slots that the wish leaves empty from the subject's description; say nothing twice."""
-    described = parse(description)
-    slots: dict[Slot, tuple[str, ...]] = {
-        slot: phrases or described.slots[slot] for slot, phrases in wish.slots.items()
-    }
-    avoid = wish.avoid + tuple(phrase for phrase in described.avoid if phrase not in wish.avoid)
-    return Wish(slots, avoid)
-
-
-def _positive(wish: Wish, words: MotionWords, engine: Engine) -> str:
-    who = wish.text("who", "a person")
-    clothes = wish.text("clothes")
-    if clothes and not clothes.lower().startswith((*(f"{word} " for word in CONNECTORS), "dressed")):
-        clothes = f"in {clothes}"
-    person = f"{who} {clothes}".strip()
-    background = wish.text("background", "plain background")
-    action, camera = wish.text("action", words.action), wish.text("camera", words.camera)
-    shot, style = wish.text("shot", words.shot), wish.text("style")
+    own = read(wish)
+    parsed, notes = _with_subject(own, subject)
+    resolved = resolve(parsed, motion, words) if motion is not None else Resolved(parsed)
+    notes += resolved.notes
+    scene = _scene(resolved.wish, motion, words, subject)
+    texts = write(scene, engine)
+    if generate is not None:
+        scene, texts, said = _rephrased(scene, texts, engine, generate)
+        notes += said
     if engine == "kmc":
-        parts = [person, background, action, camera, shot, style]
-    elif engine == "scail2":
-        parts = [style, shot, person, action, background, camera, *SCAIL2_DETAILS]
-    else:  # appearance and background only: these engines read the motion from the pose, words would fight it
-        parts = [person, background, shot, style]
-    return ", ".join(part for part in parts if part)
+        notes += _pairs("In the KMC animator's words", in_kmc_words(scene)[1])
+    notes += _reading_notes(own, texts)
+    return Prompts(**vars(texts), scene=scene, notes=notes, move=own.camera, conflicts=resolved.conflicts)
+
+
+def _with_subject(wish: Wish, subject: Subject | None) -> tuple[Wish, tuple[str, ...]]:
+    """Fill slots that the wish leaves empty from the subject's description; say nothing twice."""
+    if subject is None or not subject.description.strip():
+        return wish, ()
+    described = read(subject.description)
+    slots = {slot: phrases or described.slots[slot] for slot, phrases in wish.slots.items()}
+    notes: tuple[str, ...] = ()
+    if described.slots["who"] and wish.slots["who"] and not wish.named:  # looks, or "she"
+        said, *others = wish.slots["who"]
+        said = said.removeprefix(PRONOUNS.get(wish.pronoun, "")).strip()
+        looks = tuple(phrase for phrase in (said, *others) if phrase)
+        slots["who"] = described.slots["who"] + looks
+    if described.slots["who"] and wish.pronoun:
+        notes = (f"'{wish.pronoun}' is {subject.name or 'the subject'}: {', '.join(slots['who'])}.",)
+    avoid = wish.avoid + tuple(phrase for phrase in described.avoid if phrase not in wish.avoid)
+    return replace(wish, slots=slots, avoid=avoid), notes
+
+
+def _scene(wish: Wish, motion: Motion | None, words: MotionWords, subject: Subject | None) -> Scene:
+    """The wish, filled up from the motion and from the subject's picture."""
+    slots = wish.slots
+    named = motion_actions(motion) if motion is not None else ()
+    told = named or ((words.action,) if words.action else ())
+    covered = families(" ".join(slots["action"]))
+    more = tuple(name for name in named if not families(name).keys() & covered.keys())
+    action = slots["action"] + tuple(name for name in more if name != GESTURING)
+    shot, clothes = slots["shot"], slots["clothes"]
+    if not shot and (words.shot or subject is not None):
+        default = words.shot or (VIEW_SHOT[subject.views[0].kind] if subject and subject.views else "")
+        shot = (default,) if default else ()
+    if not clothes and subject is not None and subject.views and (color := clothes_color(subject.views[0])):
+        clothes = (f"{color} clothes",)
+    return Scene(
+        who=slots["who"],
+        clothes=clothes,
+        background=slots["background"],
+        light=slots["light"],
+        action=action if slots["action"] else told,
+        camera=camera_words(wish.camera) or words.camera,
+        shot=shot,
+        style=slots["style"],
+        avoid=wish.avoid,
+    )
+
+
+def _rephrased(
+    scene: Scene, texts: Texts, engine: Engine, generate: Callable[[str], str]
+) -> tuple[Scene, Texts, tuple[str, ...]]:
+    """The scene in the language model's words, as far as they hold."""
+    try:
+        richer, notes = rephrase(scene, engine, generate)
+    except KMCError as reason:
+        return scene, texts, (f"The language model's answer was not used: {reason}",)
+    rewritten = write(richer, engine)
+    if wrong := problems(rewritten, richer, engine):
+        return scene, texts, (f"The language model's answer was not used: {'; '.join(wrong)}.",)
+    return richer, rewritten, notes
+
+
+def _reading_notes(wish: Wish, texts: Texts) -> tuple[str, ...]:
+    """How words were read that now stand differently, and which were not used."""
+    notes = _pairs("Read", wish.read_as)
+    if wish.unused:
+        notes += (f"Not used: {', '.join(wish.unused)}.",)
+    if wish.untranslated:
+        notes += (f"Not in the lexicon, kept as written: {', '.join(wish.untranslated)}.",)
+    return notes
+
+
+def _pairs(title: str, pairs: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    if not pairs:
+        return ()
+    return (f"{title}: {'; '.join(f'{before} -> {after}' for before, after in pairs)}.",)
