@@ -5,6 +5,7 @@ import { parseView } from './motion_file.js'
 import { MotionViewer } from './motion_viewer.js'
 
 const NODE = 'KMC_PreviewMotion'
+const SHOWN = 'Last motion' // a property of the node: what it showed is there again when the page is reloaded
 const PERSON = 'person' // a widget of this name takes the number of the person that is chosen
 const WIDTH = 340, HEIGHT = 320
 const GONE = 'Run the node again to see the motion'
@@ -34,10 +35,10 @@ function attach(node) {
   }
   chain(node, 'onExecuted', (output) => {
     const files = filesOf(output)
-    if (files) remember(node, files)
+    if (files) node.properties[SHOWN] = files
     show(files)
   })
-  chain(node, 'onConfigure', () => show(remembered(node)))
+  chain(node, 'onConfigure', () => show(node.properties[SHOWN]))
   chain(node, 'onRemoved', () => {
     loading.abort()
     viewer.dispose()
@@ -69,19 +70,6 @@ async function fetchView(file, signal) {
 
 function addressOf({ filename, subfolder, type }) {
   return `/view?${new URLSearchParams({ filename, subfolder, type })}`
-}
-
-// What a node showed last, for as long as the tab lives: the workflow itself stays as it was saved.
-function keyOf(node) {
-  return `${NODE}/${node.graph?.id}/${node.id}`
-}
-
-function remember(node, files) {
-  sessionStorage.setItem(keyOf(node), JSON.stringify(files))
-}
-
-function remembered(node) {
-  return JSON.parse(sessionStorage.getItem(keyOf(node)))
 }
 
 function choosePerson(node, index) {

@@ -295,7 +295,7 @@ class PreviewMotion(io.ComfyNode):
                     "compare",
                     optional=True,
                     tooltip=(
-                        "Another motion to see beside it, in step: the one before Retarget Motion, for example."
+                        "Another motion to see beside it, in step, such as the one before Retarget Motion."
                     ),
                 ),
             ],
