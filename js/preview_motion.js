@@ -63,8 +63,8 @@ async function load(viewer, { motion, compare, clip }, signal) {
 }
 
 async function fetchView(file, signal) {
-  const answer = await api.fetchApi(addressOf(file), { signal })
-  if (!answer.ok) throw new Error(GONE)
+  const answer = await api.fetchApi(addressOf(file), { signal }).catch(() => null)
+  if (!answer?.ok) throw new Error(GONE)
   return parseView(await answer.arrayBuffer())
 }
 
