@@ -32,7 +32,13 @@ export function drawTimeline(context, rows, width, frame, frames, colours) {
   bar(context, EDGE, RAIL / 2 - 2, now - EDGE, 4, colours.accent)
   let top = RAIL
   for (const row of rows) {
-    for (const each of row.bars) drawBar(context, row, each, at(each.start), at(Math.min(each.end, frames - 1)), top, colours)
+    row.bars.forEach((each, i) => {
+      const [left, right] = [at(each.start), at(Math.min(each.end, frames - 1))]
+      context.globalAlpha = each.name ? 0.45 : 1
+      bar(context, left, top, Math.max(2, right - left - 1), row.height - 2, row.colour)
+      context.globalAlpha = 1
+      if (each.name) drawName(context, each.name, left + 4, at(row.bars[i + 1]?.start ?? frames), top, colours)
+    })
     top += row.height
   }
   context.fillStyle = colours.text
@@ -42,20 +48,16 @@ export function drawTimeline(context, rows, width, frame, frames, colours) {
   context.fill()
 }
 
-function drawBar(context, row, { name }, left, right, top, colours) {
-  const width = Math.max(2, right - left - 1)
-  context.globalAlpha = name ? 0.45 : 1
-  bar(context, left, top, width, row.height - 2, row.colour)
-  context.globalAlpha = 1
-  if (!name || width < 20) return
+// The name may reach beyond a short bar, up to the next one.
+function drawName(context, name, left, end, top, colours) {
   context.save()
   context.beginPath()
-  context.rect(left, top, width - 3, row.height)
+  context.rect(left, top, Math.max(0, end - left - 2), ROW)
   context.clip()
   context.font = '10px system-ui, sans-serif'
   context.textBaseline = 'middle'
   context.fillStyle = colours.text
-  context.fillText(name, left + 4, top + (row.height - 2) / 2 + 0.5)
+  context.fillText(name, left, top + ROW / 2 - 0.5)
   context.restore()
 }
 

@@ -6,7 +6,7 @@ const STYLE = `
 .stage { flex: 1; position: relative; min-height: 120px; overflow: hidden; border-radius: 4px; background: #0c0d10;
   cursor: pointer; }
 .stage > * { position: absolute; pointer-events: none; }
-.clip { filter: brightness(0.6); object-fit: fill; }
+.clip { opacity: 0.6; object-fit: fill; }
 .picture { inset: 0; width: 100%; height: 100%; }
 .caption { flex: none; height: 14px; padding: 0 6px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .message { inset: 0; display: grid; place-items: center; padding: 12px; text-align: center; color: #aab; background: #0c0d10; }

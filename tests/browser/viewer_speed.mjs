@@ -1,7 +1,8 @@
 // Measures the motion viewer on a page whose workflow has run: how fast it loads, and follows the pointer.
-import { lookAt, scrub, viewerOf } from './viewer.mjs'
+import { lookAt, viewerOf } from './viewer.mjs'
 
-const MOVES = 240 // of the pointer, across the slider
+// A pointer that moves as a mouse does, whether or not the page keeps up: across the slider in three seconds.
+const MOVES = 375, MOVE_EVERY_MS = 8
 
 // Keep the times at which the viewer draws its picture: each drawing begins by clearing the canvas.
 function recordDrawings(page) {
@@ -29,6 +30,21 @@ function load(page) {
   })
 }
 
+async function drag(page) {
+  const { x, y, width, height } = await viewerOf(page)('slider').boundingBox()
+  const at = (i) => page.mouse.move(x + width * (0.02 + 0.96 * i / MOVES), y + height / 2)
+  await at(0)
+  await page.mouse.down()
+  const moved = []
+  const start = performance.now()
+  for (let i = 1; i <= MOVES; i++) {
+    await new Promise((resolve) => setTimeout(resolve, start + i * MOVE_EVERY_MS - performance.now()))
+    moved.push(at(i))
+  }
+  await Promise.all(moved)
+  await page.mouse.up()
+}
+
 // Drawings a second while the pointer drags the slider; `still` is the page's own rate of frames at rest.
 async function follow(page) {
   const still = await page.evaluate(async () => {
@@ -37,7 +53,7 @@ async function follow(page) {
     return 60_000 / (performance.now() - start)
   })
   await page.evaluate(() => { window.kmcDrawings.length = 0 })
-  await scrub(page, 0.02, 0.98, MOVES)
+  await drag(page)
   const times = await page.evaluate(() => window.kmcDrawings)
   const gaps = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b)
   return {
