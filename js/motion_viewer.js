@@ -31,6 +31,7 @@ export class MotionViewer {
   }
 
   listen(viewer) {
+    viewer.addEventListener('pointerenter', () => this.draw()) // as sharp as the page is zoomed by now
     viewer.addEventListener('keydown', (event) => this.onKey(event))
     this.slider.addEventListener('input', () => this.seek(Number(this.slider.value)))
     this.timeline.addEventListener('pointermove', (event) => this.hint(event))
