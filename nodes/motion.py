@@ -3,8 +3,9 @@
 from comfy_api.latest import io
 
 from ..kmc_core.host import folders
-from ..kmc_core.host.media import clip_of, drawn, image_of, video_preview
+from ..kmc_core.host.media import clip_of
 from ..kmc_core.host.nets import backends, hooks, perception
+from ..kmc_core.host.preview import preview
 from ..kmc_core.motion.files import load_motion, save_motion
 from ..kmc_core.motion.openpose import from_pose_keypoint
 from ..kmc_core.motion.retarget import retarget
@@ -255,7 +256,7 @@ class MotionFromPoseKeypoints(io.ComfyNode):
 
 
 class PreviewMotion(io.ComfyNode):
-    """See kmc_core.motion.draw."""
+    """See kmc_core.host.preview and the viewer in js/."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -263,7 +264,10 @@ class PreviewMotion(io.ComfyNode):
             node_id="KMC_PreviewMotion",
             display_name="Preview Motion",
             category="KMC/motion",
-            description="See a motion as coloured limbs, hands and face, alone or over its video.",
+            description=(
+                "Play and scrub a motion on the node: body, hands and face, alone, over its video or beside "
+                "another motion."
+            ),
             search_aliases=["draw pose", "skeleton"],
             is_output_node=True,
             inputs=[
@@ -287,15 +291,22 @@ class PreviewMotion(io.ComfyNode):
                         "memory."
                     ),
                 ),
+                sockets.Motion.Input(
+                    "compare",
+                    optional=True,
+                    tooltip=(
+                        "Another motion to see beside it, in step, such as the one before Retarget Motion."
+                    ),
+                ),
             ],
             outputs=[io.Image.Output("images", tooltip="The drawn frames.")],
         )
 
     @classmethod
-    def execute(cls, motion, longest_side, video=None) -> io.NodeOutput:
+    def execute(cls, motion, longest_side, video=None, compare=None) -> io.NodeOutput:
         clip = None if video is None else clip_of(video, motion.fps)
-        images = image_of(drawn(motion, clip, longest_side, **hooks()))
-        return io.NodeOutput(images, ui=video_preview(images, motion.fps))
+        images, shown = preview(motion, clip, compare, longest_side, **hooks())
+        return io.NodeOutput(images, ui=shown)
 
 
 NODES = [

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from harness.inprocess import InProcessHost
-from kmc_core.motion.files import save_motion
+from kmc_core.motion.files import load_tensors, save_motion
 from kmc_core.motion.openpose import to_pose_keypoint
 from kmc_core.motion.retarget import retarget
+from kmc_core.motion.viewer_data import VIEW_FILE
 from media import astronaut
 from moving_person import character, person
 
@@ -270,6 +271,27 @@ def test_preview_lies_over_the_motions_own_clip(host: InProcessHost) -> None:
     assert float(corner[:, 2].min()) > 0.4 and float(corner[:, :2].max()) == 0
     shorter = host.run({"1": host.value(motion), "2": host.value(background[:2]), "3": preview})
     assert "The background has 2 frames, the motion 3; use the motion's own clip." in (shorter.error or "")
+
+
+def test_preview_gives_the_viewer_the_motions_and_the_untouched_clip(host: InProcessHost) -> None:
+    background = torch.rand(20, 72, 64, 3, generator=torch.Generator().manual_seed(0)) * 0.1
+    background[7] = 1
+    inputs = {"motion": ["1", 0], "video": ["2", 0], "compare": ["3", 0], "longest_side": 72}
+    prompt = {"1": host.value(person(20)), "2": host.value(background), "3": host.value(person(4))}
+    result = host.run(prompt | {"4": {"class_type": "KMC_PreviewMotion", "inputs": inputs}})
+    assert result.success, result.error
+    shown = {
+        name: host.temp / files[0]["filename"] for name, files in result.ui["4"].items() if name != "animated"
+    }
+    for name, frames in (("kmc_motion", 20), ("kmc_compare", 4)):
+        assert load_tensors(shown[name], VIEW_FILE)[1]["frames"] == frames
+    clip = video(shown["kmc_clip"]).get_components()
+    brightness = clip.images.mean((1, 2, 3))
+    assert clip.images.shape == (20, 72, 64, 3) and float(clip.frame_rate) == 25
+    assert float(brightness[7]) > 0.9 and float(brightness.sum() - brightness[7]) < 19 * 0.15
+    alone = host.run({"1": host.value(person(2)), "2": {"class_type": "KMC_PreviewMotion", "inputs": {
+        "motion": ["1", 0], "longest_side": 72}}})  # fmt: skip
+    assert {"kmc_clip", "kmc_compare"}.isdisjoint(alone.ui["2"])
 
 
 def test_video_info_reads_sound_and_rate_without_pictures(

@@ -111,7 +111,9 @@ def animation(case: Case) -> tuple[Group, ...]:
             "fit": Step("KMC_RetargetMotion", {
                 "motion": Link("hands", "motion"), "subject": Link("subject", "subject"),
             }),
-            "preview": Step("KMC_PreviewMotion", {"motion": Link("fit", "motion")}),
+            "preview": Step("KMC_PreviewMotion", {
+                "motion": Link("fit", "motion"), "compare": Link("hands", "motion"),
+            }),
         }),
         Group("5  Words", 3, PURPLE, {
             "words": Step("KMC_EnhancePrompt", {

@@ -2,27 +2,17 @@
 C, H, W].
 """
 
-from collections.abc import Callable
-from fractions import Fraction
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import comfy.model_management as mm
-import folder_paths
 import torch
-import torch.nn.functional as F
-from comfy_api.latest import InputImpl, Types, io, ui
+from comfy_api.latest import InputImpl
 from einops import rearrange
 from torch import Tensor
 
 from ..errors import KMCError
-from ..motion.draw import draw_motion
-from ..motion.types import Motion
 from ..perception.clips import Clip, TensorClip, VideoFile
 from ..perception.sound import read_sound
-
-DRAWN_AT_ONCE = 16  # frames of a background in memory as floats
 
 
 def frames_of(images: Tensor) -> Tensor:
@@ -95,39 +85,3 @@ def even_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
     scale = longest_side / max(size) if longest_side else 1.0
     width, height = (max(2, round(side * scale / 2) * 2) for side in size)
     return width, height
-
-
-def drawn(
-    motion: Motion,
-    clip: Clip | None,
-    longest_side: int,
-    *,
-    progress: Callable[[int, int], None],
-    check: Callable[[], None],
-) -> Tensor:
-    """Frames uint8 [F, 3, H, W] of the motion as coloured limbs, over its clip or on black."""
-    size = even_size(motion.size, longest_side)
-    background = None if clip is None else (_resized(chunk, size) for chunk in clip.chunks(DRAWN_AT_ONCE))
-    frames: list[Tensor] = []
-    for chunk in draw_motion(motion, size=size if clip is None else None, background=background):
-        check()
-        frames += list(chunk)
-        progress(len(frames), motion.frames)
-    if not frames:
-        raise KMCError("The motion has no frames to draw; encode a clip with at least one.")
-    return torch.stack(frames)
-
-
-def _resized(frames: Tensor, size: tuple[int, int]) -> Tensor:
-    """uint8 [n, 3, H, W] in another size (width, height)."""
-    enlarged = F.interpolate(frames.float(), size=size[::-1], mode="bilinear", antialias=True)
-    return enlarged.round().clamp(0, 255).to(torch.uint8)
-
-
-def video_preview(images: Tensor, fps: float) -> ui.PreviewVideo:
-    """Write IMAGE frames as a temporary mp4 and show it on the node. Width and height must be even."""
-    rate = Fraction(fps).limit_denominator(1001)  # 1001: the NTSC rates, such as 30000/1001, stay exact
-    name = f"kmc_{uuid4().hex[:12]}.mp4"
-    video = InputImpl.VideoFromComponents(Types.VideoComponents(images=images, audio=None, frame_rate=rate))
-    video.save_to(str(Path(folder_paths.get_temp_directory()) / name))
-    return ui.PreviewVideo([ui.SavedResult(name, "", io.FolderType.temp)])

@@ -147,6 +147,16 @@ def save_tensors(
 
     Raises KMCError for extra metadata in our own key space, and when the disk refuses the file.
     """
+    _write_whole(Path(path), pack_tensors(kind, tensors, about, extra_metadata))
+
+
+def pack_tensors(
+    kind: FileKind,
+    tensors: Mapping[str, Tensor],
+    about: Mapping[str, Any],
+    extra_metadata: Mapping[str, str] | None = None,
+) -> bytes:
+    """The bytes of the file that `save_tensors` writes. KMCError for extra metadata in our own key space."""
     extra = dict(extra_metadata or {})
     if reserved := sorted(key for key in extra if key.startswith(RESERVED_PREFIX)):
         raise KMCError(
@@ -160,7 +170,7 @@ def save_tensors(
     }
     header, payload = _split(safetensors.torch.save(owned))
     header["__metadata__"] = metadata | {CHECKSUM_KEY: _checksum(payload)}
-    _write_whole(Path(path), _join(header, payload))
+    return _join(header, payload)
 
 
 def load_tensors(path: Path | str, kind: FileKind) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,6 +1,8 @@
 // Opens the host's page in Chromium, loads a workflow, queues it, and prints what happened as one JSON object.
 //   node page.mjs '{"url":..., "playwright": folder, "chromium": program, "renderer": "classic" | "nodes2",
 //                   "workflow": file | null, "queue": bool, "screenshot": file, "pack": folder name, "seconds": number,
+//                   "drive": module | null, whose default export is called with Playwright's page after the run; its
+//                            result, an object, joins the answers
 //                   "ask": {name: JavaScript expression, evaluated in the page at the end}}'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -83,6 +85,7 @@ try {
   if (options.workflow) await loadWorkflow(page, JSON.parse(fs.readFileSync(options.workflow, 'utf8')))
   if (options.workflow && options.queue) await queueAndWait(page)
   await page.waitForTimeout(500)
+  if (options.drive) Object.assign(report.answers, await (await import(pathToFileURL(options.drive))).default(page))
   for (const [name, expression] of Object.entries(options.ask)) report.answers[name] = await page.evaluate(expression)
   await page.screenshot({ path: options.screenshot })
 } finally {

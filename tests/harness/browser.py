@@ -39,7 +39,9 @@ class PageReport:
     progress: int = 0  # steps of progress bars
     shown: list[str] = field(default_factory=list)  # ids of nodes that reported something to show
     pictures: int = 0  # pictures and videos drawn on nodes at the end
-    answers: Mapping[str, Any] = field(default_factory=dict)  # values of the expressions in `ask`, by name
+    answers: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # values of the expressions in `ask` and from `drive`, by name
 
     @property
     def success(self) -> bool:
@@ -66,10 +68,13 @@ def open_page(
     renderer: Renderer = "classic",
     queue: bool = True,
     seconds: float = 240.0,
+    drive: Path | None = None,
     ask: Mapping[str, str] = MappingProxyType({}),
 ) -> PageReport:
     """Open the page of the host at `url`, load `workflow` (graph or API format), queue it and wait.
 
+    drive: a JavaScript module whose default export is called with Playwright's page after the run; the object
+    that it gives joins the answers.
     ask: JavaScript expressions by name, evaluated in the page at the end; a promise is awaited.
     """
     options = {
@@ -82,6 +87,7 @@ def open_page(
         "screenshot": str(screenshot),
         "pack": PACK_FOLDER,
         "seconds": seconds,
+        "drive": None if drive is None else str(drive),
         "ask": dict(ask),
     }
     command = [shutil.which("node") or "node", str(PAGE), json.dumps(options)]
