@@ -62,8 +62,11 @@ def retime(motion: Motion, speed: float, fps: float = 0.0) -> Motion:
 def loop(motion: Motion, times: int, blend: float) -> Motion:
     """The motion `times` over; its last `blend` seconds flow into its first, so that no seam shows.
 
-    Each round is shorter than the motion by `blend`. KMCError when the blend is longer than half of it.
+    Each round is shorter than the motion by `blend`; a single round is the motion as it is. KMCError for no
+    round, and when the blend is longer than half of the motion.
     """
+    if times == 1:
+        return motion
     overlap = round(blend * motion.fps)
     if times < 1 or not 0 <= overlap <= motion.frames // 2:
         raise KMCError(
