@@ -30,7 +30,7 @@ class CheckMotion(io.ComfyNode):
                 io.Boolean.Input(
                     "stop_on_red",
                     default=False,
-                    tooltip="End the run with a message where something is red, before time is spent on sampling.",
+                    tooltip="End the run with a message where something is red, before anything is sampled.",
                 ),
                 io.MultiType.Input(
                     "video",
@@ -56,7 +56,7 @@ class CheckMotion(io.ComfyNode):
             outputs=[
                 sockets.Motion.Output(
                     "motion",
-                    tooltip="The fitted motion if connected, else the motion; go on with it to wait for the check.",
+                    tooltip="The fitted motion, else the motion; going on with it waits for the check.",
                 ),
                 io.String.Output("light", tooltip="green, amber or red: the worst of all findings."),
                 io.String.Output("report", tooltip="All findings with value, limit and remedy, as Markdown."),

@@ -46,7 +46,7 @@ class SmoothMotion(io.ComfyNode):
                 "method",
                 options=["zero lag", "one euro"],
                 default="zero lag",
-                tooltip="zero lag: sees the whole clip, repairs it and delays nothing. one euro: for live use.",
+                tooltip="zero lag: sees the whole clip, repairs it, delays nothing. one euro: for live use.",
             ),
             _number(
                 "fill_gaps", 0.25, 0.0, 2.0, "Longest gap in seconds that is bridged. Longer gaps stay gaps."
@@ -178,7 +178,7 @@ class CombineMotion(io.ComfyNode):
                 "take",
                 options=["blend", "hands", "face"],
                 default="blend",
-                tooltip="blend: all parts. hands: fingers, on the own wrists. face: expression, on the own head.",
+                tooltip="blend: all parts. hands: onto the own wrists. face: expression onto the own head.",
             ),
             _number(
                 "share", 1.0, 0.0, 1.0, "How much of the other: 0 is the first motion, 1 the other's part."

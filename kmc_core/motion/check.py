@@ -57,7 +57,8 @@ class Report:
     @property
     def light(self) -> Light:
         """The worst of all."""
-        return _worst("green", *(finding.light for finding in self.findings))
+        lights: list[Light] = [finding.light for finding in self.findings]
+        return _worst("green", *lights)
 
     def require(self) -> None:
         """KMCError that names what is red, if anything is."""
@@ -116,7 +117,7 @@ def _light(value: float, amber: float, red: float) -> Light:
 
 
 def _worst(*lights: Light) -> Light:
-    return LIGHTS[max(map(LIGHTS.index, lights))]
+    return LIGHTS[max(LIGHTS.index(light) for light in lights)]
 
 
 def _finding(name: str, light: Light, measured: str, limit: str, remedy: str) -> Finding:
@@ -148,7 +149,7 @@ def _size(scene: Scene) -> Finding | None:
     remedy = "Crop the driver to x, y, width, height of this node, or choose placement 'match picture'."
     if ratio < 1:
         remedy = "Use a picture in which the character is larger, or choose placement 'match picture'."
-    return _finding("size", _light(max(ratio, 1 / ratio), 1.6, 4.0), measured, "0.6 to 1.6 times", remedy)
+    return _finding("size", _light(max(ratio, 1 / ratio), 1.8, 4.0), measured, "0.56 to 1.8 times", remedy)
 
 
 def _facing(scene: Scene) -> Finding | None:
@@ -168,11 +169,11 @@ def _proportion(scene: Scene) -> Finding | None:
     if found is None:
         return None
     name, ratio = found
-    measured = f"the character's {name} is {ratio:.2f} times as long as the driver's, against the trunk"
+    measured = f"the character's {name} is {ratio:.2f} times as large as the driver's, against the trunk"
     remedy = (
         "Fit the motion with Retarget Motion before it is used; raw driving video will stretch the character."
     )
-    return _finding("proportion", _light(max(ratio, 1 / ratio), 1.35, 2.2), measured, "0.74 to 1.35", remedy)
+    return _finding("proportion", _light(max(ratio, 1 / ratio), 1.4, 2.2), measured, "0.71 to 1.4", remedy)
 
 
 def _cut(scene: Scene) -> Finding:

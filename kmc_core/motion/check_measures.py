@@ -12,7 +12,7 @@ from .bones import SEEN, torso_length, weighted_median
 from .character import Character
 from .edit import typical_place
 from .placement import Placement
-from .proportions import HEAD, Proportions, bone, character_lengths, compare, track_lengths, typical_lengths
+from .proportions import HEAD, Proportions, character_lengths, compare, track_lengths, typical_lengths
 from .shot import Shot
 from .skeleton import JOINT
 from .types import Motion, Track
@@ -26,11 +26,12 @@ REACHES: Final = (
     ("l_hip", "r_hip"),
     ("l_ankle", "r_ankle"),
 )
-# Limbs that are compared; the neck's length depends on how the head is held.
-COMPARED: Final = {
-    "upper arm": bone("r_shoulder", "r_elbow"), "lower arm": bone("r_elbow", "r_wrist"),
-    "upper leg": bone("r_hip", "r_knee"), "lower leg": bone("r_knee", "r_ankle"), "head": HEAD,
+TRUNK: Final = ("neck", "pelvis")
+LIMBS: Final = {
+    "upper arm": ("shoulder", "elbow"), "lower arm": ("elbow", "wrist"),
+    "upper leg": ("hip", "knee"), "lower leg": ("knee", "ankle"),
 }  # fmt: skip
+STRETCHED: Final = 0.8  # quantile of a bone's lengths: bones look shorter than they are, hardly ever longer
 WATCHED: Final = tuple(JOINT[f"{side}_{name}"] for name in ("wrist", "ankle") for side in "lr")
 EDGE: Final = 0.06  # of the picture's size: a joint that is lost this close to an edge has left
 FASTEST: Final = 0.97  # quantile of the frames that tells how fast a person gets
@@ -150,17 +151,43 @@ def facing_gap(scene: Scene) -> tuple[float | None, float]:
 
 
 def limb_ratio(scene: Scene) -> tuple[str, float] | None:
-    """The limb that differs most between driver and character, and by which factor."""
-    driver, character = typical_lengths(*track_lengths(scene.track)), character_lengths(scene.character)
-    relative = compare(driver, character).relative
-    known = {
-        name: float(relative[index])
-        for name, index in COMPARED.items()
-        if math.isfinite(float(driver[index])) and math.isfinite(float(character[index]))
-    }
-    if not known:
+    """The part that differs most between driver and character, against the trunk, and by which factor.
+
+    None where one of them does not show its trunk: shoulders alone shrink with every turn.
+    """
+    driver, character = _parts_per_trunk(scene.track), _parts_per_trunk(scene.pose)
+    ratios = {name: character[name] / driver[name] for name in driver if name in character}
+    if not ratios:
         return None
-    return max(known.items(), key=lambda item: abs(math.log(item[1])))
+    return max(ratios.items(), key=lambda item: abs(math.log(item[1])))
+
+
+def _parts_per_trunk(track: Track) -> dict[str, float]:
+    """Lengths of limbs, in space where that is known, and the head's width in the picture, per trunk."""
+    if track.body is None:
+        return {}
+    seen = track.body[..., 3] >= SEEN
+    flat = track.body[..., :3].float() * track.body.new_tensor([1, 1, 0])
+    space = flat if track.world is None else track.world.float()
+    trunk, flat_trunk = (_length(points, seen, *TRUNK) for points in (space, flat))
+    if trunk is None or flat_trunk is None:
+        return {}
+    parts = {}
+    for name, (a, b) in LIMBS.items():
+        sides = (_length(space, seen, f"{side}_{a}", f"{side}_{b}") for side in "rl")
+        lengths = [length for length in sides if length is not None]
+        if lengths:
+            parts[name] = sum(lengths) / len(lengths) / trunk
+    width = typical_lengths(*track_lengths(track))[HEAD]
+    return parts | ({"head": float(width) / flat_trunk} if float(width) > 0 else {})
+
+
+def _length(points: Tensor, seen: Tensor, a: str, b: str) -> float | None:
+    """What the bone between two joints of [F, 25, 3] measures where it is least foreshortened."""
+    both = seen[:, JOINT[a]] & seen[:, JOINT[b]]
+    lengths = (points[both, JOINT[a]] - points[both, JOINT[b]]).norm(dim=-1)
+    long = float(lengths.quantile(STRETCHED)) if len(lengths) else 0.0
+    return long if long > 0 else None
 
 
 def cut_frames(scene: Scene) -> tuple[int, ...]:
@@ -248,7 +275,7 @@ def frame_steps(scene: Scene) -> float | None:
 
 
 def hand_size(scene: Scene) -> tuple[float | None, float]:
-    """Pixels from wrist to middle fingertip along the finger; share of wrists in the picture without a hand."""
+    """Pixels from wrist to middle fingertip; share of the wrists in the picture that have no hand."""
     hands = scene.track.hands
     assert hands is not None
     seen = hands[..., 3].amin(dim=-1) >= SEEN  # F 2

@@ -39,7 +39,7 @@ def read_camera(
     shot = read_shot(chunks(), people_of(motion), check=check)
     if len(shot.step) != motion.frames:
         raise KMCError(
-            f"The motion has {motion.frames} frames, this clip has {len(shot.step)}; connect the video that the "
-            "motion was encoded from."
+            f"The motion has {motion.frames} frames, this clip has {len(shot.step)}; connect the video "
+            "that the motion was encoded from."
         )
     return shot
