@@ -1,10 +1,12 @@
 """The pack's nodes, one file for each stage of the graph."""
 
-from . import animate, examples, identity, model, motion, prompt, sound
+from . import animate, check, edit, examples, identity, model, motion, prompt, sound
 
 NODES = [
     *model.NODES,
     *motion.NODES,
+    *edit.NODES,
+    *check.NODES,
     *identity.NODES,
     *prompt.NODES,
     *animate.NODES,

@@ -13,11 +13,12 @@ DOCS = Path(__file__).resolve().parents[1] / "js" / "docs"
 IDS = [
     f"KMC_{name}"
     for name in (
-        "AnimateConditioning", "ApplyCamera", "CreateSubject", "DistilledSampler", "EncodeBodyMotion",
-        "EncodeFaceMotion", "EncodeHandMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo",
-        "InjectIdentity", "LoadAnimator",
-        "LoadMotion", "LoadSubject", "MotionFromPoseKeypoints", "PreviewMotion", "RestoreDetail",
-        "RetargetMotion", "SaveMotion", "SaveSubject", "VideoInfo",
+        "AdjustMotion", "AnimateConditioning", "ApplyCamera", "CheckMotion", "CombineMotion",
+        "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
+        "EncodeHandMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo", "InjectIdentity",
+        "LoadAnimator", "LoadMotion", "LoadSubject", "MirrorMotion", "MotionFromPoseKeypoints",
+        "PreviewMotion", "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion",
+        "SaveSubject", "SmoothMotion", "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip
 
