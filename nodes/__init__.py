@@ -1,10 +1,12 @@
 """The pack's nodes, one file for each stage of the graph."""
 
-from . import animate, examples, identity, model, motion, prompt, sound
+from . import animate, examples, extractors, identity, model, motion, people, prompt, sound
 
 NODES = [
     *model.NODES,
     *motion.NODES,
+    *people.NODES,
+    *extractors.NODES,
     *identity.NODES,
     *prompt.NODES,
     *animate.NODES,

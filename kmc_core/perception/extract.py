@@ -1,6 +1,6 @@
 """From a clip to a Motion: body, face and hands of one or several people, streamed in chunks of frames."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from .hands import HandTracker
 from .people import PeopleTracker
 from .person import PictureLook, face_embedding, look_at_picture, person_mask
 from .suite import Perception
-from .who import Choose, own
+from .who import Choose, middle, own
 
 __all__ = [
     "Clip",
@@ -97,7 +97,10 @@ def encode_body(
     seen = [person for person, body in enumerate(bodies) if body[..., 3].any()]
     if not seen:
         raise KMCError(NO_PERSON)
-    return with_parts(clip, motion, {i: {"body": bodies[n], "world": worlds[n]} for i, n in enumerate(seen)})
+    return with_parts(
+        motion or Motion(clip.fps, clip.size, ()),
+        {i: {"body": bodies[n], "world": worlds[n]} for i, n in enumerate(seen)},
+    )
 
 
 @torch.no_grad()
@@ -125,7 +128,10 @@ def encode_face(
     if not confidence.any() and None in bodies.values():
         raise KMCError(NO_FACE)
     faces = [face_motion(*face, clip.fps) for face in zip(landmarks, expression, confidence, strict=True)]
-    return with_parts(clip, motion, {i: {"face": face} for i, face in zip(bodies, faces, strict=True)})
+    return with_parts(
+        motion or Motion(clip.fps, clip.size, ()),
+        {i: {"face": face} for i, face in zip(bodies, faces, strict=True)},
+    )
 
 
 @torch.no_grad()
@@ -152,7 +158,10 @@ def encode_hands(
     hands = torch.cat(chunks, dim=1)
     if not hands.any() and None in bodies.values():
         raise KMCError(NO_HAND)
-    return with_parts(clip, motion, {i: {"hands": pair} for i, pair in zip(bodies, hands, strict=True)})
+    return with_parts(
+        motion or Motion(clip.fps, clip.size, ()),
+        {i: {"hands": pair} for i, pair in zip(bodies, hands, strict=True)},
+    )
 
 
 def stream(
@@ -195,9 +204,9 @@ def _bodies(motion: Motion | None) -> dict[int, Tensor | None]:
 def _own_faces(seen: list[Tensor], around: list[Tensor | None]) -> list[Tensor]:
     """Landmarks [N, n, 478, 3], expressions [N, n, 52] and confidences [N, n] without others' faces."""
     landmarks, expression, confidence = seen
-    heads = [_middle(body, HEAD) for body in around if body is not None]
-    if len(heads) > 1:
-        kept = own(landmarks[..., :2], torch.stack(heads), confidence > 0)
+    if len(around) > 1:
+        homes = torch.stack([middle(body, HEAD) for body in around if body is not None])
+        kept = own(landmarks[..., :2], homes, confidence > 0)
         landmarks, expression = landmarks * kept[..., None, None], expression * kept[..., None]
         confidence = confidence * kept
     return [landmarks, expression, confidence]
@@ -205,27 +214,20 @@ def _own_faces(seen: list[Tensor], around: list[Tensor | None]) -> list[Tensor]:
 
 def _own_hands(hands: Tensor, around: list[Tensor | None]) -> Tensor:
     """Hands [N, n, 2, 21, 4] without those of other people."""
-    wrists = [[_middle(body, [wrist]) for wrist in WRISTS] for body in around if body is not None]
-    if len(wrists) > 1:
-        homes = torch.stack([home for pair in wrists for home in pair])
+    if len(around) > 1:
+        homes = torch.stack(
+            [middle(body, [wrist]) for body in around if body is not None for wrist in WRISTS]
+        )
         flat = hands.transpose(1, 2).flatten(0, 1)  # N*2 n 21 4
         kept = own(flat[..., :2], homes, flat[..., 3].amax(-1) > 0)
         hands = (flat * kept[..., None, None]).unflatten(0, (-1, 2)).transpose(1, 2)
     return hands
 
 
-def _middle(body: Tensor, joints: Sequence[int]) -> Tensor:
-    """Mean place [n, 2] of those of the `joints` of a body [n, 25, 4] that are seen; 0 where none is."""
-    points, seen = body[:, joints, :2], (body[:, joints, 3:] > 0).float()
-    return (points * seen).sum(1) / seen.sum(1).clamp(min=1)
-
-
-def with_parts(clip: Clip, motion: Motion | None, parts: Mapping[int, Mapping[str, Any]]) -> Motion:
-    """`motion`, or a new one, with `parts` in its tracks; tracks that it lacks are added."""
-    tracks = list(motion.tracks) if motion is not None else []
+def with_parts(motion: Motion, parts: Mapping[int, Mapping[str, Any]]) -> Motion:
+    """`motion` with `parts` in its tracks, by their number; tracks that it lacks are added."""
+    tracks = list(motion.tracks)
     tracks += [Track()] * (max(parts) + 1 - len(tracks))
     for index, part in parts.items():
         tracks[index] = replace(tracks[index], **part)
-    if motion is None:
-        return Motion(fps=clip.fps, size=clip.size, tracks=tuple(tracks))
     return replace(motion, tracks=tuple(tracks))

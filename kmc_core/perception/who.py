@@ -25,6 +25,7 @@ STRANGER = 1.3  # the cost from which a sighting is rather somebody new
 RETURNED = 0.4  # clothes that differ less than this are those of somebody who was away
 STEADY_SPEED, STEADY_CLOTHES = 0.4, 2.0  # seconds over which they are averaged
 MOST = 12  # people that are watched at most
+NOWHERE = -1e6  # pixels
 SAME = 0.15  # points closer than this share of their extent are those of one person
 
 
@@ -168,3 +169,10 @@ def own(points: Tensor, home: Tensor, seen: Tensor) -> Tensor:
             kept[a] &= ~(same & (way[a] >= way[b]))
             kept[b] &= ~(same & (way[a] < way[b]))
     return kept
+
+
+def middle(body: Tensor, joints: Sequence[int]) -> Tensor:
+    """Mean place [n, 2] of those of the `joints` of a body [n, 25, 4] that are seen; NOWHERE where none is."""
+    points, seen = body[:, joints, :2], (body[:, joints, 3:] > 0).float()
+    mean = (points * seen).sum(1) / seen.sum(1).clamp(min=1)
+    return torch.where(seen.any(1), mean, NOWHERE)

@@ -1,9 +1,9 @@
 """Several people who cross: make -s benchmark NAME=tracks [QUICK=1]
 
 Rendered clips with exact truth (crossing_clips.py). A person of the truth is found by the track whose joints
-lie on it; `identity_switches` counts how often that is another track than before, over all clips (as the CLEAR
-MOT metrics do, doi 10.1155/2008/246309: a track that still lies on its person stays its). Times are medians a
-frame of the body alone, all people and only one, alternating on the same clips.
+lie on it; `identity_switches` counts how often that is another track than before, over all clips (as the
+CLEAR MOT metrics do, doi 10.1155/2008/246309: a track that still lies on its person stays its). Times are
+medians a frame of the body alone, all people and only one, alternating on the same clips.
 Prints one JSON object as its last line.
 """
 
