@@ -172,7 +172,7 @@ def own(points: Tensor, home: Tensor, seen: Tensor) -> Tensor:
 
 
 def middle(body: Tensor, joints: Sequence[int]) -> Tensor:
-    """Mean place [n, 2] of those of the `joints` of a body [n, 25, 4] that are seen; NOWHERE where none is."""
+    """Mean place [n, 2] of the `joints` of a body [n, 25, 4] that are seen; NOWHERE where none is."""
     points, seen = body[:, joints, :2], (body[:, joints, 3:] > 0).float()
     mean = (points * seen).sum(1) / seen.sum(1).clamp(min=1)
     return torch.where(seen.any(1), mean, NOWHERE)
