@@ -14,9 +14,10 @@ IDS = [
     f"KMC_{name}"
     for name in (
         "AnimateConditioning", "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
-        "EncodeHandMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo", "InjectIdentity", "LoadAnimator",
-        "LoadMotion", "LoadSubject", "MotionFromPoseKeypoints", "PreviewMotion", "RestoreDetail",
-        "RetargetMotion", "SaveMotion", "SaveSubject", "VideoInfo",
+        "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo",
+        "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MotionFromFaceLandmarks",
+        "MotionFromPoseKeypoints", "PreviewMotion", "RestoreDetail", "RetargetMotion", "SaveMotion",
+        "SaveSubject", "SelectPerson", "VideoInfo",
     )
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Several people in one clip, cut out of bundled pictures and moved along known ways: each keeps its track."""
+"""Several people in one clip, cut out of bundled pictures and moved on known ways: each keeps its track."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from harness.inprocess import InProcessHost
 from kmc_core.errors import KMCError
 from kmc_core.motion.people import select_person
 from kmc_core.motion.skeleton import JOINT
@@ -161,7 +162,7 @@ def test_a_person_is_taken_out_of_a_motion(by, choice: dict, name: str) -> None:
     ("by", "choice", "message"),
     [
         ("number", {"number": 2}, "The motion has 2 people, but person 2 was asked for"),
-        ("name", {"name": "eve"}, "No people of the motion are called 'eve', expected one; there are the names 'bob', 'ann'."),
+        ("name", {"name": "eve"}, "called 'eve', expected one; there are the names 'bob', 'ann'."),
         ("oldest", {}, "not by 'oldest'"),
     ],
 )  # fmt: skip
@@ -169,3 +170,31 @@ def test_a_person_who_is_not_there_is_refused(by, choice: dict, message: str) ->
     with pytest.raises(KMCError) as refusal:
         select_person(named(), by, **choice)
     assert message in str(refusal.value)
+
+
+def test_the_nodes_follow_several_and_take_one(host: InProcessHost) -> None:
+    frames = clip().images[:2].permute(0, 2, 3, 1) / 255
+    inputs = {
+        "video": ["1", 0], "fps": FPS, "backend": "torch", "people": 4, "choose": "left to right",
+    }  # fmt: skip
+    select = {
+        "motion": ["2", 0],
+        "by": "rightmost",
+        "number": 0,
+        "name": "",
+        "x": 0.5,
+        "y": 0.5,
+        "rename": "bo",
+    }
+    result = host.run(
+        {
+            "1": host.value(frames),
+            "2": {"class_type": "KMC_EncodeBodyMotion", "inputs": inputs},
+            "3": {"class_type": "KMC_SelectPerson", "inputs": select},
+            "4": {"class_type": "PreviewAny", "inputs": {"source": ["3", 0]}},
+        }
+    )
+    assert result.success, result.error
+    (track,) = result.output("3").tracks
+    assert track.name == "bo" and len(result.output("2").tracks) == 2
+    assert torch.equal(track.body, result.output("2").tracks[1].body)

@@ -65,6 +65,12 @@ def test_who_leaves_and_returns_keeps_the_number() -> None:
     assert numbers(who(12 * STEP, [at(600, RED), at(400, BLUE)])) == [0, 1]
 
 
+def test_who_jumps_across_the_picture_is_known_by_the_clothes() -> None:
+    who = watch()
+    for look, x in enumerate((100, 560, 100)):
+        assert numbers(who(look, [at(x, RED)])) == [0]
+
+
 def test_somebody_else_in_the_same_place_is_somebody_else() -> None:
     who = watch()
     who(0, [at(100, RED)])

@@ -22,7 +22,8 @@ WANDER = 0.5  # ... and more for each second since it was seen
 FORGET = 1.0  # seconds after which only clothes tell who comes back
 CLOTHES = 2.0  # weight of clothes against the way in the cost of a match
 STRANGER = 1.3  # the cost from which a sighting is rather somebody new
-RETURNED = 0.4  # clothes that differ less than this are those of somebody who was away
+ALIKE = 0.4  # clothes that differ less than this may be those of a person who is back somewhere else ...
+ELSEWHERE = 0.8  # ... at this cost
 STEADY_SPEED, STEADY_CLOTHES = 0.4, 2.0  # seconds over which they are averaged
 MOST = 12  # people that are watched at most
 NOWHERE = -1e6  # pixels
@@ -114,12 +115,13 @@ class WhoIsWho:
     def _cost(self, person: Person, sighting: Sighting, frame: int) -> float:
         """Of taking a sighting for a known person; infinite where it cannot be."""
         differ = difference(person.clothes, sighting.clothes)
+        elsewhere = ELSEWHERE + differ if differ < ALIKE else math.inf
         away = (frame - person.frame) / self._fps
-        if away > FORGET:
-            return CLOTHES * differ if differ < RETURNED else math.inf
-        way = float((person.expected(frame) - sighting.place).norm()) / max(person.size, sighting.size)
         reach = REACH + WANDER * away
-        return way / reach + CLOTHES * differ if way < reach else math.inf
+        way = float((person.expected(frame) - sighting.place).norm()) / max(person.size, sighting.size)
+        if away > FORGET or way > reach:
+            return elsewhere
+        return min(way / reach + CLOTHES * differ, elsewhere)
 
     def _remember(self, person: Person, sighting: Sighting, frame: int) -> None:
         seconds = (frame - person.frame) / self._fps
