@@ -2,8 +2,8 @@
 
 Rendered clips with exact truth (crossing_clips.py). A person of the truth is found by the track whose joints
 lie on it; `identity_switches` counts how often that is another track than before, over all clips (as the
-CLEAR MOT metrics do, doi 10.1155/2008/246309: a track that still lies on its person stays its). Times are
-medians a frame of the body alone, all people and only one, alternating on the same clips.
+CLEAR MOT metrics do, doi 10.1155/2008/246309: a track that still lies on its person stays its). Times are of
+the processor on one thread, medians a frame of the body alone, all people and only one, alternating.
 Prints one JSON object as its last line.
 """
 
@@ -37,9 +37,8 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two clips, timed once")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
     nets = Perception.load(ROOT / "weights/perception", device="cpu")
     studio = Studio()
     figures = []
@@ -48,7 +47,7 @@ def main() -> None:
         measured = measure(crossing, nets, runs=1 if args.quick else 3)
         print(scene.name, {k: round(float(v), 4) for k, v in measured.items()}, file=sys.stderr, flush=True)
         figures.append(measured)
-    total = {"clips": len(figures), "threads": args.threads, "load_average": os.getloadavg()[0]}
+    total = {"clips": len(figures), "load_average": os.getloadavg()[0]}
     for name in figures[0]:
         values = [figure[name] for figure in figures]
         counted = name in ("identity_switches", "people", "tracks")
@@ -61,12 +60,12 @@ def measure(crossing: Crossing, nets: Perception, runs: int) -> dict[str, float]
     clip, many, one = TensorClip(crossing.frames, FPS), [], []
     people = len(crossing.truth.tracks)
     for _ in range(runs):
-        start = time.perf_counter()
+        start = time.process_time()
         motion = encode_body(clip, nets, people=people)
-        many.append((time.perf_counter() - start) / len(crossing.frames))
-        start = time.perf_counter()
+        many.append((time.process_time() - start) / len(crossing.frames))
+        start = time.process_time()
         encode_body(clip, nets)
-        one.append((time.perf_counter() - start) / len(crossing.frames))
+        one.append((time.process_time() - start) / len(crossing.frames))
     times = {"seconds_per_frame": float(np.median(many)), "seconds_per_frame_one": float(np.median(one))}
     return {**score(crossing, motion), "people": people, "tracks": len(motion.tracks), **times}
 
