@@ -1,10 +1,24 @@
 """The pack's nodes, one file for each stage of the graph."""
 
-from . import animate, check, edit, examples, identity, model, motion, prompt, sound
+from . import (
+    animate,
+    check,
+    edit,
+    examples,
+    extractors,
+    identity,
+    model,
+    motion,
+    people,
+    prompt,
+    sound,
+)
 
 NODES = [
     *model.NODES,
     *motion.NODES,
+    *people.NODES,
+    *extractors.NODES,
     *edit.NODES,
     *check.NODES,
     *identity.NODES,

@@ -1,5 +1,7 @@
 """Motion: read from videos, files and other extractors; looked at, kept, and fitted to a subject."""
 
+from collections.abc import Sequence
+
 from comfy_api.latest import io
 
 from ..kmc_core.host import folders
@@ -11,15 +13,16 @@ from ..kmc_core.motion.openpose import from_pose_keypoint
 from ..kmc_core.motion.retarget import retarget
 from ..kmc_core.perception.extract import encode_body, encode_face, encode_hands
 from . import sockets
+from .people import people_inputs
 
 
-def _encoder_schema(part: str, node_id: str, display_name: str, finds: str) -> io.Schema:
-    """The schema that the three encoders share."""
+def _encoder_schema(part: str, node_id: str, display_name: str, finds: str, more: Sequence = ()) -> io.Schema:
+    """The schema that the three encoders share; `more` inputs come last."""
     return io.Schema(
         node_id=node_id,
         display_name=display_name,
         category="KMC/motion",
-        description=f"Read {finds} of one person from a driving video, in every frame.",
+        description=f"Read {finds} from a driving video, in every frame.",
         search_aliases=["pose", "motion capture", "keypoints", part],
         inputs=[
             io.MultiType.Input(
@@ -48,9 +51,10 @@ def _encoder_schema(part: str, node_id: str, display_name: str, finds: str) -> i
                 optional=True,
                 tooltip=(
                     f"The motion so far, of the same video; the {part} joins it and is looked for at its "
-                    f"person."
+                    f"people."
                 ),
             ),
+            *more,
         ],
         outputs=[sockets.Motion.Output("motion", tooltip=f"The motion with the {part}.")],
     )
@@ -61,12 +65,16 @@ class EncodeBodyMotion(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return _encoder_schema("body", "KMC_EncodeBodyMotion", "Encode Body Motion", "the body's joints")
+        finds = "the body's joints"
+        return _encoder_schema("body", "KMC_EncodeBodyMotion", "Encode Body Motion", finds, people_inputs())
 
     @classmethod
-    def execute(cls, video, fps, backend, motion=None) -> io.NodeOutput:
+    def execute(
+        cls, video, fps, backend, motion=None, people=1, choose="largest", x=0.5, y=0.5
+    ) -> io.NodeOutput:
+        which = {"people": people, "choose": choose, "point": (x, y)}
         clip = clip_of(video, fps)
-        return io.NodeOutput(encode_body(clip, perception(backend), motion=motion, **hooks()))
+        return io.NodeOutput(encode_body(clip, perception(backend), motion=motion, **which, **hooks()))
 
 
 class EncodeFaceMotion(io.ComfyNode):

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from harness.inprocess import InProcessHost
 from kmc_core.errors import KMCError
 from kmc_core.motion.openpose import BODY_25, from_pose_keypoint, to_pose_keypoint
-from kmc_core.motion.skeleton import JOINT
+from kmc_core.motion.skeleton import JOINT, LEFT, RIGHT
 from kmc_core.motion.types import Motion, Track
 from moving_person import HEIGHT, WIDTH, person
 
@@ -140,3 +142,26 @@ def test_empty_motion_gives_no_frames_and_empty_track_an_unseen_person() -> None
         0
     ]["people"]
     assert people[1]["pose_keypoints_2d"] == blank(18)
+
+
+def test_hands_that_are_named_the_other_way_round_go_to_their_wrists() -> None:
+    motion = person(6)
+    given = to_pose_keypoint(motion)
+    left, right = "hand_left_keypoints_2d", "hand_right_keypoints_2d"
+    swapped = [f | {"people": [p | {left: p[right], right: p[left]} for p in f["people"]]} for f in given]
+    hands, expected = (from_pose_keypoint(frames, 25.0).tracks[0].hands for frames in (swapped, given))
+    assert hands is not None and expected is not None and torch.equal(hands, expected)
+
+
+def test_what_the_hosts_sdpose_gives_becomes_a_motion(host: InProcessHost) -> None:
+    from comfy_extras.nodes_sdpose import _to_openpose_frames
+
+    points = np.stack([np.arange(133.0) + 1, np.arange(133.0) + 300], axis=-1)
+    for wrist, hand in ((9, slice(91, 112)), (10, slice(112, 133))):  # COCO-WholeBody: left, right
+        points[hand] = points[wrist] + np.arange(21)[:, None]
+    frames = _to_openpose_frames([[points]], [[np.full(133, 0.9)]], 600, 400)
+    (track,) = from_pose_keypoint(frames, 25.0).tracks
+    assert track.body is not None and track.hands is not None
+    for side, wrist in ((LEFT, "l_wrist"), (RIGHT, "r_wrist")):
+        torch.testing.assert_close(track.hands[0, side, 0, :2], track.body[0, JOINT[wrist], :2])
+    assert track.body[0, JOINT["l_big_toe"], :2].tolist() == [18.0, 317.0]

@@ -15,10 +15,11 @@ IDS = [
     for name in (
         "AdjustMotion", "AnimateConditioning", "ApplyCamera", "CheckMotion", "CombineMotion",
         "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
-        "EncodeHandMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo", "InjectIdentity",
-        "LoadAnimator", "LoadMotion", "LoadSubject", "MirrorMotion", "MotionFromPoseKeypoints",
-        "PreviewMotion", "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion",
-        "SaveSubject", "SmoothMotion", "TrimMotion", "VideoInfo",
+        "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo",
+        "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MirrorMotion",
+        "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "PreviewMotion", "RestoreDetail",
+        "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson",
+        "SmoothMotion", "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip
 

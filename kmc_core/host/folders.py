@@ -2,6 +2,7 @@
 paths.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import folder_paths
@@ -9,7 +10,8 @@ import folder_paths
 from ..errors import KMCError
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
-ANIMATORS, SUBJECTS = "kmc", "kmc_subjects"  # the host's model folders
+ANIMATORS, SUBJECTS, DETECTION = "kmc", "kmc_subjects", "detection"  # the host's model folders
+AUX_FILES = "comfyui_controlnet_aux/ckpts"  # where that pack puts what it downloads
 MOTIONS = "motions"  # folder inside the host's output folder
 SUFFIX = ".safetensors"
 SAVED = " [output]"  # the host's own mark for files of the output folder
@@ -102,3 +104,27 @@ def _model_path(kind: str, name: str) -> Path | None:
     _model_folders(kind)
     found = folder_paths.get_full_path(kind, name)
     return Path(found) if found else None
+
+
+def onnx_names(known: Sequence[str]) -> list[str]:
+    """The well-known files, there or not, so that workflows fit every machine, then all others."""
+    found = {path.name for folder in _onnx_folders() for path in folder.rglob("*.onnx")}
+    return [*known, *sorted(found - set(known))]
+
+
+def onnx_path(name: str) -> Path:
+    """An .onnx file by its name. KMCError, with the folder that it belongs in, when it is missing."""
+    folders = _onnx_folders()
+    found = [path for folder in folders for path in sorted(folder.rglob("*.onnx")) if path.name == name]
+    if not found:
+        raise KMCError(
+            f"The file {name} is missing; put it into {folders[0]}, or name the folder that holds it as "
+            "'detection' in ComfyUI's extra_model_paths.yaml."
+        )
+    return found[0]
+
+
+def _onnx_folders() -> list[Path]:
+    """models/detection, where the Wan-Animate preprocessing keeps its files, and that of controlnet-aux."""
+    others = [Path(root) / AUX_FILES for root in folder_paths.get_folder_paths("custom_nodes")]
+    return [*map(Path, _model_folders(DETECTION)), *others]

@@ -173,11 +173,23 @@ def _in_pixels(part: Tensor, canvases: Tensor) -> Tensor:
 
 
 def _track(parts: Mapping[str, Tensor | None], person: int) -> Track:
-    body, feet = parts[BODY], parts[FEET]
-    return Track(
-        body=None if body is None else _body(body[:, person], None if feet is None else feet[:, person]),
-        hands=_hands([parts[name] for name in HANDS], person),
+    given, feet = parts[BODY], parts[FEET]
+    body = None if given is None else _body(given[:, person], None if feet is None else feet[:, person])
+    hands = _hands([parts[name] for name in HANDS], person)
+    return Track(body=body, hands=hands if body is None or hands is None else _at_wrists(hands, body))
+
+
+def _at_wrists(hands: Tensor, body: Tensor) -> Tensor:
+    """Hands [F, 2, 21, 4], exchanged where each mostly lies at the other's wrist of the body [F, 25, 4].
+
+    The host's SDPose node, for one, gives the left hand as the right one.
+    """
+    wrists = body[:, (JOINT["l_wrist"], JOINT["r_wrist"])]  # F 2 4
+    seen = ((hands[:, :, 0, 3] > 0) & (wrists[..., 3] > 0)).all(1)
+    own, other = (
+        (hands[:, :, 0, :2] - place[..., :2]).norm(dim=-1).sum(1)[seen] for place in (wrists, wrists.flip(1))
     )
+    return hands.flip(1) if (other < own).sum() > (own <= other).sum() else hands
 
 
 def _body(given: Tensor, feet: Tensor | None) -> Tensor:

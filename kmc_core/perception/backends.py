@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from ..errors import KMCError
 
 ImageRunner = Callable[[Tensor], tuple[Tensor, ...]]
 MODULES = {"torch": "torch", "onnxruntime": "onnxruntime", "ai-edge-litert": "ai_edge_litert"}
+Device = Literal["auto", "cpu"]
 SUFFIXES = {"onnxruntime": ".onnx", "ai-edge-litert": ".tflite"}
 
 
@@ -42,19 +44,51 @@ def load_runner(backend: str, folder: Path, name: str, *, signed: bool) -> Image
 
 
 class OnnxRunner:
-    """Runs an .onnx file made from our modules (so pixels are 0..1), where onnxruntime prefers."""
+    """Runs an .onnx file, where onnxruntime prefers or on the CPU.
 
-    def __init__(self, path: Path):
+    `input_shape` is what the file declares for a batch; names stand for sizes that it leaves open. KMCError
+    when onnxruntime is not installed or cannot load the file.
+    """
+
+    def __init__(self, path: Path, device: Device = "auto"):
+        if not find_spec("onnxruntime"):
+            raise KMCError(
+                f"{path.name} needs the package onnxruntime, which is not installed here; install it, or "
+                "onnxruntime-gpu, into ComfyUI's Python."
+            )
         runtime = import_module("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        self.session = runtime.InferenceSession(str(path), options, runtime.get_available_providers())
-        self.input_name = self.session.get_inputs()[0].name
+        where = ["CPUExecutionProvider"] if device == "cpu" else _providers(runtime)
+        try:
+            self.session = runtime.InferenceSession(str(path), options, where)
+        except _load_errors() as error:
+            raise KMCError(
+                f"{path} cannot be loaded ({str(error).splitlines()[0]}); it is damaged, or the data file "
+                "that belongs beside it is missing, so download both again."
+            ) from error
+        first = self.session.get_inputs()[0]
+        self.input_name, self.input_shape = first.name, list(first.shape)
+        self._dtype = np.float16 if first.type == "tensor(float16)" else np.float32
 
     def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
-        """[B,3,H,W] 0..1 -> outputs on the images' device."""
-        outputs = self.session.run(None, {self.input_name: images.float().cpu().numpy()})
-        return tuple(torch.from_numpy(y).to(images.device) for y in outputs)
+        """[B,3,H,W] -> outputs on the images' device; one by one where the file takes no batches."""
+        array = images.cpu().numpy().astype(self._dtype)
+        batches = np.split(array, len(array)) if self.input_shape[0] == 1 else [array]
+        runs = [self.session.run(None, {self.input_name: batch}) for batch in batches]
+        return tuple(torch.from_numpy(np.concatenate(ys)).to(images.device) for ys in zip(*runs, strict=True))
+
+
+def _providers(runtime: Any) -> list[str]:
+    """All but TensorRT, which spends minutes on building an engine for each file."""
+    return [name for name in runtime.get_available_providers() if name != "TensorrtExecutionProvider"]
+
+
+def _load_errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises for a file that it cannot use; its errors have no common class."""
+    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    names = ("Fail", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented", "RuntimeException")
+    return tuple(getattr(state, name) for name in names)
 
 
 class LiteRTRunner:

@@ -53,7 +53,7 @@ class BodyTracker:
     def __call__(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [n, 3, H, W] -> joints [n, 25, 4] in pixels and [n, 25, 3] in metres; zeros where nobody
         is."""
-        watcher = _BodyWatcher(self._nets, frames)
+        watcher = BodyWatcher(self._nets, frames)
         look = follow(watcher, self._last, at_rest(len(frames)))
         seen = torch.nonzero(look.score > 0)[:, 0].tolist()
         if seen:
@@ -63,10 +63,12 @@ class BodyTracker:
         if self._missing > self._patience:
             self._last = torch.full((4,), torch.nan)
         height, width = frames.shape[-2:]
-        return _joints(look, width, height)
+        return joints(look, width, height)
 
 
-class _BodyWatcher:
+class BodyWatcher:
+    """The body landmark net over the frames of a chunk."""
+
     tolerance = LOOSE
 
     def __init__(self, nets: Perception, frames: Tensor) -> None:
@@ -86,7 +88,7 @@ class _BodyWatcher:
         return Look(
             points=torch.cat([points[:, :POINTS], sure], dim=-1),
             score=score[:, 0],
-            roi=_region(points[:, POINTS, :2], points[:, POINTS + 1, :2]),
+            roi=region(points[:, POINTS, :2], points[:, POINTS + 1, :2]),
             extra=_turned(world.unflatten(1, (-1, 3))[:, :POINTS], rois[:, 3]),
         )
 
@@ -104,7 +106,7 @@ class _BodyWatcher:
 def _same_person(people: list[Detection], last: Tensor) -> Tensor:
     """The region [4] of the person nearest to region `last`, of the largest where that is unknown; nan for
     nobody."""
-    rois = [_region(person.points[0], person.points[1]) for person in people]
+    rois = [region(person.points[0], person.points[1]) for person in people]
     if not last.isnan().any():
         rois = [roi for roi in rois if (roi[:2] - last[:2]).norm() < GATE * last[2]]
         return min(
@@ -113,7 +115,7 @@ def _same_person(people: list[Detection], last: Tensor) -> Tensor:
     return max(rois, key=lambda roi: float(roi[2]), default=torch.full((4,), torch.nan))
 
 
-def _region(hips: Tensor, rim: Tensor) -> Tensor:
+def region(hips: Tensor, rim: Tensor) -> Tensor:
     """The roi [..., 4] of a body from the middle of its hips and a point on the circle around it, towards the
     head."""
     up = rim - hips
@@ -150,7 +152,7 @@ def _turned(world: Tensor, angles: Tensor) -> Tensor:
     return torch.stack([x * cos - y * sin, x * sin + y * cos, z], dim=-1)
 
 
-def _joints(look: Look, width: int, height: int) -> tuple[Tensor, Tensor]:
+def joints(look: Look, width: int, height: int) -> tuple[Tensor, Tensor]:
     """33 points as our joints [n, 25, 4] and [n, 25, 3], both with the pelvis at depth 0; unseen ones
     zero."""
     body = torch.zeros(len(look.points), len(BODY_JOINTS), 4)

@@ -1,6 +1,6 @@
-"""From a clip to a Motion: body, face and hands of one person, streamed in chunks of frames."""
+"""From a clip to a Motion: body, face and hands of one or several people, streamed in chunks of frames."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 from ..errors import KMCError
+from ..motion.skeleton import JOINT
 from ..motion.types import Motion, Track
 from .body import BodyTracker
 from .clips import Clip, TensorClip, VideoFile
-from .face import FaceTracker, face_motion
+from .face import HEAD, FaceTracker, face_motion
 from .hands import HandTracker
+from .people import PeopleTracker
 from .person import PictureLook, face_embedding, look_at_picture, person_mask
 from .suite import Perception
+from .who import Choose, middle, own
 
 __all__ = [
     "Clip",
@@ -33,6 +36,8 @@ __all__ = [
 CHUNK_FRAMES = 32
 CHUNK_BYTES = 64 << 20  # of decoded pixels: what the extraction of any clip needs beyond its result
 
+WRISTS = (JOINT["l_wrist"], JOINT["r_wrist"])
+
 NO_PERSON = (
     "No person was found in any frame; use a clip that shows one person at least from the chest up, upright "
     "and well lit."
@@ -50,12 +55,12 @@ Progress = Callable[[int, int], None]  # frames done, frames in all
 Check = Callable[[], None]  # raises to cancel
 
 
-def _no_progress(done: int, total: int) -> None:
-    pass
+def no_progress(done: int, total: int) -> None:
+    """Tells nobody."""
 
 
-def _no_check() -> None:
-    pass
+def no_check() -> None:
+    """Never cancels."""
 
 
 @torch.no_grad()
@@ -64,20 +69,38 @@ def encode_body(
     nets: Perception,
     *,
     motion: Motion | None = None,
-    progress: Progress = _no_progress,
-    check: Check = _no_check,
+    people: int = 1,
+    choose: Choose = "largest",
+    point: tuple[float, float] = (0.5, 0.5),
+    progress: Progress = no_progress,
+    check: Check = no_check,
 ) -> Motion:
-    """The person's 25 joints and world joints in every frame, added to the first track of `motion`.
+    """25 joints and world joints of up to `people` people in every frame, added to the tracks of `motion`.
 
-    The largest person at the start is followed; where nobody is seen the confidence is 0. KMCError when the
-    clip has no frames, nobody is ever seen, or `motion` was made from a clip of another length or size.
+    The tracks come in the order of `choose`, judged where people are first seen: the largest first, from left
+    to right, or those nearest to `point` (shares of the picture's width and height). Who comes later gets a
+    later track; who leaves and returns keeps its own. Where a person is not seen the confidence is 0.
+    KMCError when the clip has no frames, nobody is ever seen, or `motion` was made from a clip of another
+    length or size.
     """
-    tracker = BodyTracker(nets, clip.fps)
-    parts = [tracker(frames) for frames, _ in _stream(clip, motion, progress, check)]
-    body, world = (torch.cat(values) for values in zip(*parts, strict=True))
-    if not body[..., 3].any():
+    if people < 1:
+        raise KMCError(f"{people} people were asked for; ask for at least 1.")
+    if people == 1 and choose == "largest":
+        one = BodyTracker(nets, clip.fps)
+        parts = [
+            [values[None] for values in one(frames)] for frames, _ in stream(clip, motion, progress, check)
+        ]
+    else:
+        many = PeopleTracker(nets, clip.fps, clip.size, people, choose, point)
+        parts = [many(frames) for frames, _ in stream(clip, motion, progress, check)]
+    bodies, worlds = (torch.cat(values, dim=1) for values in zip(*parts, strict=True))  # N F 25 C
+    seen = [person for person, body in enumerate(bodies) if body[..., 3].any()]
+    if not seen:
         raise KMCError(NO_PERSON)
-    return _with_parts(clip, motion, body=body, world=world)
+    return with_parts(
+        motion or Motion(clip.fps, clip.size, ()),
+        {i: {"body": bodies[n], "world": worlds[n]} for i, n in enumerate(seen)},
+    )
 
 
 @torch.no_grad()
@@ -86,20 +109,29 @@ def encode_face(
     nets: Perception,
     *,
     motion: Motion | None = None,
-    progress: Progress = _no_progress,
-    check: Check = _no_check,
+    progress: Progress = no_progress,
+    check: Check = no_check,
 ) -> Motion:
     """Landmarks, 52 expression coefficients, head rotation and a stabilised crop of the face in every frame.
 
-    With a body in `motion` the face is looked for at that person's head, and a face that is never seen gives
+    With bodies in `motion` the faces are looked for at their heads, and a face that is never seen gives
     confidence 0; without a body the largest face is followed and a clip without one raises KMCError.
     """
-    tracker = FaceTracker(nets)
-    parts = [tracker(frames, body) for frames, body in _stream(clip, motion, progress, check)]
-    landmarks, expression, confidence = (torch.cat(values) for values in zip(*parts, strict=True))
-    if not confidence.any() and _body(motion) is None:
+    bodies = _bodies(motion)
+    trackers = [FaceTracker(nets) for _ in bodies]
+    chunks = []
+    for frames, span in stream(clip, motion, progress, check):
+        around = [None if body is None else body[span] for body in bodies.values()]
+        seen = [tracker(frames, body) for tracker, body in zip(trackers, around, strict=True)]
+        chunks.append(_own_faces([torch.stack(values) for values in zip(*seen, strict=True)], around))
+    landmarks, expression, confidence = (torch.cat(values, dim=1) for values in zip(*chunks, strict=True))
+    if not confidence.any() and None in bodies.values():
         raise KMCError(NO_FACE)
-    return _with_parts(clip, motion, face=face_motion(landmarks, expression, confidence, clip.fps))
+    faces = [face_motion(*face, clip.fps) for face in zip(landmarks, expression, confidence, strict=True)]
+    return with_parts(
+        motion or Motion(clip.fps, clip.size, ()),
+        {i: {"face": face} for i, face in zip(bodies, faces, strict=True)},
+    )
 
 
 @torch.no_grad()
@@ -108,28 +140,36 @@ def encode_hands(
     nets: Perception,
     *,
     motion: Motion | None = None,
-    progress: Progress = _no_progress,
-    check: Check = _no_check,
+    progress: Progress = no_progress,
+    check: Check = no_check,
 ) -> Motion:
     """21 points of the left and the right hand in every frame.
 
-    With a body in `motion` the hands are looked for at that person's wrists, and hands that are never seen
-    give confidence 0; without a body the two largest hands are followed and a clip without one raises
-    KMCError.
+    With bodies in `motion` the hands are looked for at their wrists, and hands that are never seen give
+    confidence 0; without a body the two largest hands are followed and a clip without one raises KMCError.
     """
-    tracker = HandTracker(nets)
-    hands = torch.cat([tracker(frames, body) for frames, body in _stream(clip, motion, progress, check)])
-    if not hands.any() and _body(motion) is None:
+    bodies = _bodies(motion)
+    trackers = [HandTracker(nets) for _ in bodies]
+    chunks = []
+    for frames, span in stream(clip, motion, progress, check):
+        around = [None if body is None else body[span] for body in bodies.values()]
+        seen = [tracker(frames, body) for tracker, body in zip(trackers, around, strict=True)]
+        chunks.append(_own_hands(torch.stack(seen), around))
+    hands = torch.cat(chunks, dim=1)
+    if not hands.any() and None in bodies.values():
         raise KMCError(NO_HAND)
-    return _with_parts(clip, motion, hands=hands)
+    return with_parts(
+        motion or Motion(clip.fps, clip.size, ()),
+        {i: {"hands": pair} for i, pair in zip(bodies, hands, strict=True)},
+    )
 
 
-def _stream(
+def stream(
     clip: Clip, motion: Motion | None, progress: Progress, check: Check
-) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Chunks of frames, each with the body [n, 25, 4] that `motion` knows there.
+) -> Iterator[tuple[Tensor, slice]]:
+    """Chunks of frames and which frames of the clip they are.
 
-    KMCError at the end when the clip has no frames, or not as many as `motion`.
+    KMCError when the clip has another size than `motion`, no frames, or not as many as `motion`.
     """
     width, height = clip.size
     if motion is not None and motion.size != clip.size:
@@ -137,36 +177,57 @@ def _stream(
             f"The motion was made from a clip of {motion.size[0]}x{motion.size[1]} pixels, this clip has "
             f"{width}x{height}; encode all parts from the same clip."
         )
-    body = _body(motion)
+    known = motion.frames if motion is not None and motion.tracks else None
     chunk = max(1, min(CHUNK_FRAMES, CHUNK_BYTES // (3 * width * height)))
     done = 0
     for frames in clip.chunks(chunk):
         check()
         start, done = done, done + len(frames)
-        if body is None:
-            yield frames, None
-        elif done <= len(body):
-            yield frames, body[start:done]
+        if known is None or done <= known:
+            yield frames, slice(start, done)
         progress(done, max(done, clip.frames or 0))
     check()
     if not done:
         raise KMCError("The clip has no frames; give a clip with at least one.")
-    if motion is not None and motion.tracks and motion.frames != done:
+    if known is not None and known != done:
         raise KMCError(
-            f"The motion has {motion.frames} frames, this clip has {done}; "
-            "encode all parts from the same clip."
+            f"The motion has {known} frames, this clip has {done}; encode all parts from the same clip."
         )
 
 
-def _body(motion: Motion | None) -> Tensor | None:
-    """Joints [F, 25, 4] of the first track, where there are any."""
-    return motion.tracks[0].body if motion is not None and motion.tracks else None
+def _bodies(motion: Motion | None) -> dict[int, Tensor | None]:
+    """Joints [F, 25, 4] of the tracks that have a body, by their number; {0: None} where none has one."""
+    tracks = motion.tracks if motion is not None else ()
+    return {i: track.body for i, track in enumerate(tracks) if track.body is not None} or {0: None}
 
 
-def _with_parts(clip: Clip, motion: Motion | None, **parts: Any) -> Motion:
-    """`motion`, or a new one, with `parts` in its first track."""
-    tracks = motion.tracks if motion is not None and motion.tracks else (Track(),)
-    first = replace(tracks[0], **parts)
-    if motion is None:
-        return Motion(fps=clip.fps, size=clip.size, tracks=(first,))
-    return replace(motion, tracks=(first, *tracks[1:]))
+def _own_faces(seen: list[Tensor], around: list[Tensor | None]) -> list[Tensor]:
+    """Landmarks [N, n, 478, 3], expressions [N, n, 52] and confidences [N, n] without others' faces."""
+    landmarks, expression, confidence = seen
+    if len(around) > 1:
+        homes = torch.stack([middle(body, HEAD) for body in around if body is not None])
+        kept = own(landmarks[..., :2], homes, confidence > 0)
+        landmarks, expression = landmarks * kept[..., None, None], expression * kept[..., None]
+        confidence = confidence * kept
+    return [landmarks, expression, confidence]
+
+
+def _own_hands(hands: Tensor, around: list[Tensor | None]) -> Tensor:
+    """Hands [N, n, 2, 21, 4] without those of other people."""
+    if len(around) > 1:
+        homes = torch.stack(
+            [middle(body, [wrist]) for body in around if body is not None for wrist in WRISTS]
+        )
+        flat = hands.transpose(1, 2).flatten(0, 1)  # N*2 n 21 4
+        kept = own(flat[..., :2], homes, flat[..., 3].amax(-1) > 0)
+        hands = (flat * kept[..., None, None]).unflatten(0, (-1, 2)).transpose(1, 2)
+    return hands
+
+
+def with_parts(motion: Motion, parts: Mapping[int, Mapping[str, Any]]) -> Motion:
+    """`motion` with `parts` in its tracks, by their number; tracks that it lacks are added."""
+    tracks = list(motion.tracks)
+    tracks += [Track()] * (max(parts) + 1 - len(tracks))
+    for index, part in parts.items():
+        tracks[index] = replace(tracks[index], **part)
+    return replace(motion, tracks=tuple(tracks))

@@ -65,17 +65,22 @@ def follow(watcher: Watcher, last: Tensor, anchors: Tensor) -> Look:
     `last` [4] is its roi before these frames as its anchor saw it, nan when unknown.
     """
     count = len(anchors)
-    keys = torch.unique(torch.cat([torch.arange(0, count, KEY_STRIDE), torch.tensor([count - 1])]))
+    keys = key_frames(count)
     others = torch.tensor([i for i in range(count) if i not in set(keys.tolist())], dtype=torch.long)
     at_keys = _keys_settled(keys, last, anchors[keys], watcher)
     if not len(others):
         return at_keys
     seen = torch.where(at_keys.score[:, None] > 0, at_keys.roi, torch.nan)
-    guess, nearest = _between(keys, from_anchor(seen, anchors[keys]), others)
+    guess, nearest = between(keys, from_anchor(seen, anchors[keys]), others)
     away = anchors[others]
     at_others = _settled(others, to_frame(guess, away), to_frame(nearest, away), watcher)
     order = torch.cat([keys, others]).argsort()
-    return _join(at_keys, at_others, order)
+    return join(at_keys, at_others, order)
+
+
+def key_frames(count: int) -> Tensor:
+    """Numbers of the key frames among `count` frames: the first, the last, and some between."""
+    return torch.unique(torch.cat([torch.arange(0, count, KEY_STRIDE), torch.tensor([count - 1])]))
 
 
 def at_rest(count: int) -> Tensor:
@@ -120,10 +125,10 @@ def _keys_settled(keys: Tensor, last: Tensor, anchors: Tensor, watcher: Watcher)
     found = torch.where(first.score[:, None] > 0, first.roi, torch.nan)
     around = to_frame(from_anchor(found, anchors[:1]).expand(len(keys) - 1, 4), anchors[1:])
     rest = _settled(keys[1:], around, around, watcher)
-    return _join(first, rest, torch.arange(len(keys)))
+    return join(first, rest, torch.arange(len(keys)))
 
 
-def _between(keys: Tensor, rois: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+def between(keys: Tensor, rois: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     """Rois [n, 4] interpolated at `others` (nan where a neighbour is), and those of the nearest known key."""
     after = torch.searchsorted(keys, others)
     low, high = rois[after - 1], rois[after]
@@ -136,15 +141,15 @@ def _between(keys: Tensor, rois: Tensor, others: Tensor) -> tuple[Tensor, Tensor
 def _settled(index: Tensor, guess: Tensor, near: Tensor, watcher: Watcher) -> Look:
     """Frames `index` looked at around `guess` [m, 4] where that is known, searched near `near` where it
     fails."""
-    look = _looked(index, guess, watcher)
+    look = looked(index, guess, watcher)
     lost = torch.nonzero(look.score == 0)[:, 0]
     if len(lost):
         found = watcher.search(index[lost], near[lost])
-        look = _put(look, lost, _looked(index[lost], found, watcher))
+        look = put(look, lost, looked(index[lost], found, watcher))
     return look
 
 
-def _looked(index: Tensor, rois: Tensor, watcher: Watcher) -> Look:
+def looked(index: Tensor, rois: Tensor, watcher: Watcher) -> Look:
     """One look through each roi, and a second where the landmarks imply another; score 0 where it is not
     there."""
     known = torch.nonzero(~rois.isnan().any(1))[:, 0]
@@ -156,9 +161,9 @@ def _looked(index: Tensor, rois: Tensor, watcher: Watcher) -> Look:
     if len(drifted):
         again = watcher.look_at(index[known][drifted], seen.roi[drifted])
         better = again.score >= MIN_SCORE
-        seen = _put(seen, drifted[better], _take(again, better))
+        seen = put(seen, drifted[better], take(again, better))
     seen = Look(seen.points, torch.where(seen.score < MIN_SCORE, 0, seen.score), seen.roi, seen.extra)
-    return _put(watcher.blank(len(index)), known, seen)
+    return put(watcher.blank(len(index)), known, seen)
 
 
 def _agree(used: Tensor, implied: Tensor, tolerance: Tolerance) -> Tensor:
@@ -173,16 +178,18 @@ def _parts(look: Look) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return look.points, look.score, look.roi, look.extra
 
 
-def _take(look: Look, index: Tensor) -> Look:
+def take(look: Look, index: Tensor) -> Look:
+    """The frames `index` (numbers, or a mask) of a look."""
     return Look(*(value[index] for value in _parts(look)))
 
 
-def _put(look: Look, index: Tensor, new: Look) -> Look:
+def put(look: Look, index: Tensor, new: Look) -> Look:
     """`look` with the frames `index` replaced by `new`."""
     return Look(
         *(old.index_copy(0, index, value) for old, value in zip(_parts(look), _parts(new), strict=True))
     )
 
 
-def _join(first: Look, second: Look, order: Tensor) -> Look:
+def join(first: Look, second: Look, order: Tensor) -> Look:
+    """The frames of two looks, put in `order`."""
     return Look(*(torch.cat(pair)[order] for pair in zip(_parts(first), _parts(second), strict=True)))

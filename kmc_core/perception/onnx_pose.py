@@ -1,0 +1,93 @@
+"""From a clip to a Motion by two .onnx files: a person detector and a whole-body pose net."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..errors import KMCError
+from ..motion.types import Motion
+from .clips import Clip
+from .clothes import clothes
+from .crops import picked
+from .extract import NO_PERSON, Check, Progress, no_check, no_progress, stream, with_parts
+from .suite import NET_BATCH
+from .who import Choose, Person, Sighting, WhoIsWho
+from .wholebody import joints
+
+CLEAR = 0.25  # of its size: nobody within it is in the way
+CHEST, THIGHS, PATCH = (
+    0.32,
+    0.65,
+    0.2,
+)  # where clothes show in the box of somebody upright, shares of its height
+
+Detector = Callable[[Tensor], Tensor]  # uint8 [3, H, W] -> boxes [M, 4]
+Pose = Callable[[list[Tensor], Tensor], Tensor]  # n frames, boxes [n, 4] -> points [n, 133, 3]
+Met = tuple[int, Person, Tensor]  # frame of a chunk, who is there, its box
+
+
+@torch.no_grad()
+def encode_whole_body(
+    clip: Clip,
+    detector: Detector,
+    pose: Pose,
+    *,
+    motion: Motion | None = None,
+    people: int = 1,
+    choose: Choose = "largest",
+    point: tuple[float, float] = (0.5, 0.5),
+    progress: Progress = no_progress,
+    check: Check = no_check,
+) -> Motion:
+    """Bodies and hands of up to `people` people in every frame, added to the tracks of `motion`.
+
+    Order, numbers and errors are those of `extract.encode_body`. Depth is 0 and there are no metric joints.
+    """
+    if people < 1:
+        raise KMCError(f"{people} people were asked for; ask for at least 1.")
+    who = WhoIsWho(clip.fps, clip.size, choose, point)
+    chunks = []
+    for frames, span in stream(clip, motion, progress, check):
+        met: list[Met] = []
+        for index, frame in enumerate(frames):
+            check()
+            boxes = detector(frame)
+            seen = who(span.start + index, _sightings(frame, boxes))
+            met += [(index, person, box) for person, box in zip(seen, boxes, strict=True)]
+        chosen = [entry for entry in met if entry[1].number is not None and entry[1].number < people]
+        points = _points(frames, chosen, people, pose, check)
+        parts = joints(points.flatten(0, 1), *clip.size)
+        chunks.append([part.unflatten(0, (people, -1)) for part in parts])
+    bodies, hands = (torch.cat(parts, dim=1) for parts in zip(*chunks, strict=True))  # N F ...
+    shown = [person for person, body in enumerate(bodies) if body[..., 3].any()]
+    if not shown:
+        raise KMCError(NO_PERSON)
+    new = {i: {"body": bodies[n], "world": None, "hands": hands[n]} for i, n in enumerate(shown)}
+    return with_parts(motion or Motion(clip.fps, clip.size, ()), new)
+
+
+def _points(frames: Tensor, met: list[Met], people: int, pose: Pose, check: Check) -> Tensor:
+    """[people, n, 133, 3] of those met in a chunk of n frames, zeros where a person is not."""
+    points = torch.zeros(people, len(frames), 133, 3)
+    for start in range(0, len(met), NET_BATCH):
+        check()
+        rows, persons, boxes = zip(*met[start : start + NET_BATCH], strict=True)
+        found = pose(picked(frames, torch.tensor(rows)), torch.stack(boxes))
+        for row, person, one in zip(rows, persons, found, strict=True):
+            points[person.number, row] = one
+    return points
+
+
+def _sightings(frame: Tensor, boxes: Tensor) -> list[Sighting]:
+    centres, extent = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    apart = (centres[:, None] - centres[None]).norm(dim=-1).fill_diagonal_(torch.inf)
+    result = []
+    for box, centre, (width, height), others in zip(boxes, centres, extent.tolist(), apart, strict=True):
+        top, size = float(box[1]), max(width, height)
+        rois = torch.tensor(
+            [[float(centre[0]), top + share * height, PATCH * height, 0.0] for share in (CHEST, THIGHS)]
+        )
+        clear = not len(others) or bool(others.amin() > CLEAR * size)
+        result.append(Sighting(centre, size, box, clothes(frame, rois), clear))
+    return result

@@ -1,0 +1,180 @@
+"""Who is who: numbers for the people of a clip that stay theirs through crossings and returns.
+
+People are told apart by where they were going and by what they wear. In each frame all known people and all
+sightings are matched at once at the least total cost, so that two people never claim one sighting.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ..errors import KMCError
+from .clothes import difference
+
+Choose = Literal["largest", "left to right", "at point"]
+
+REACH = 0.35  # of its size: how far a person may be from where it is expected, at once ...
+WANDER = 0.5  # ... and more for each second since it was seen
+FORGET = 1.0  # seconds after which only clothes tell who comes back
+CLOTHES = 2.0  # weight of clothes against the way in the cost of a match
+STRANGER = 1.3  # the cost from which a sighting is rather somebody new
+ALIKE = 0.4  # clothes that differ less than this may be those of a person who is back somewhere else ...
+ELSEWHERE = 0.8  # ... at this cost
+STEADY_SPEED, STEADY_CLOTHES = 0.4, 2.0  # seconds over which they are averaged
+MOST = 12  # people that are watched at most
+NOWHERE = -1e6  # pixels
+SAME = 0.15  # points closer than this share of their extent are those of one person
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One person as one frame shows it."""
+
+    place: Tensor  # [2] its middle, pixels
+    size: float  # pixels, about its height
+    box: Tensor  # [4] left, top, right, bottom
+    clothes: Tensor  # [R, 125], zeros where hidden
+    clear: bool = True  # nobody else is in the way
+
+
+@dataclass(eq=False)
+class Person:
+    """What is remembered of a person. `number` is None until it is sure that there is one."""
+
+    place: Tensor
+    size: float
+    clothes: Tensor
+    frame: int  # when it was seen last
+    speed: Tensor = field(default_factory=lambda: torch.zeros(2))  # pixels a frame
+    times: int = 1  # that it was seen
+    number: int | None = None
+
+    def expected(self, frame: int) -> Tensor:
+        """Its place [2] in another frame if it goes on as it went."""
+        return self.place + self.speed * (frame - self.frame)
+
+
+class WhoIsWho:
+    """Finds each sighting's person. Numbers 0, 1, ... are given in the order of `choose` and of coming.
+
+    `point` is a place in shares of the picture's `size`, for "at point". KMCError for another choice.
+    """
+
+    def __init__(self, fps: float, size: tuple[int, int], choose: Choose, point: tuple[float, float]) -> None:
+        if choose not in get_args(Choose):
+            raise KMCError(
+                f"People are chosen by {', '.join(get_args(Choose))}, not by '{choose}'; use one of these."
+            )
+        self._fps, self._choose = fps, choose
+        self._point = torch.tensor([point[0] * size[0], point[1] * size[1]])
+        self._known: list[Person] = []
+        self._numbered = 0
+
+    def __call__(self, frame: int, sightings: Sequence[Sighting]) -> list[Person]:
+        """The people seen in `frame`, in the order of the sightings. Frames come in their order."""
+        cost = [[self._cost(person, sighting, frame) for person in self._known] for sighting in sightings]
+        people = []
+        for sighting, index in zip(sightings, least_cost(cost, STRANGER), strict=True):
+            if index is None:
+                people.append(Person(sighting.place, sighting.size, sighting.clothes, frame))
+            else:
+                people.append(self._known[index])
+                self._remember(self._known[index], sighting, frame)
+        self._number(people, sightings)
+        away = [person for person in self._known if person not in people and person.number is not None]
+        self._known = (people + away)[:MOST]
+        return people
+
+    def lately(self, frame: int) -> list[Person]:
+        """Everybody who was seen not long before `frame`."""
+        return [person for person in self._known if frame - person.frame <= FORGET * self._fps]
+
+    def _number(self, people: list[Person], sightings: Sequence[Sighting]) -> None:
+        """A stranger counts when seen again, for nets see ghosts; whoever is there at the start counts."""
+        new = [
+            (self._rank(sighting), person)
+            for person, sighting in zip(people, sightings, strict=True)
+            if person.number is None and (person.times > 1 or not self._numbered)
+        ]
+        for _, person in sorted(new, key=lambda entry: entry[0]):
+            person.number = self._numbered
+            self._numbered += 1
+
+    def _rank(self, sighting: Sighting) -> tuple[float, float]:
+        if self._choose == "largest":
+            return -sighting.size, 0.0
+        if self._choose == "left to right":
+            return float(sighting.place[0]), 0.0
+        outside = torch.maximum(sighting.box[:2] - self._point, self._point - sighting.box[2:]).clamp(min=0)
+        return float(outside.norm()), float((sighting.place - self._point).norm())
+
+    def _cost(self, person: Person, sighting: Sighting, frame: int) -> float:
+        """Of taking a sighting for a known person; infinite where it cannot be."""
+        differ = difference(person.clothes, sighting.clothes)
+        elsewhere = ELSEWHERE + differ if differ < ALIKE else math.inf
+        away = (frame - person.frame) / self._fps
+        reach = REACH + WANDER * away
+        way = float((person.expected(frame) - sighting.place).norm()) / max(person.size, sighting.size)
+        if away > FORGET or way > reach:
+            return elsewhere
+        return min(way / reach + CLOTHES * differ, elsewhere)
+
+    def _remember(self, person: Person, sighting: Sighting, frame: int) -> None:
+        seconds = (frame - person.frame) / self._fps
+        speed = (sighting.place - person.place) / (frame - person.frame)
+        keep = math.exp(-seconds / STEADY_SPEED) if person.times > 1 else 0.0
+        person.speed = keep * person.speed + (1 - keep) * speed if seconds <= FORGET else torch.zeros(2)
+        if sighting.clear:
+            worn, shown = (clothes.sum(1, keepdim=True) > 0 for clothes in (person.clothes, sighting.clothes))
+            keep = math.exp(-seconds / STEADY_CLOTHES) * worn
+            mixed = keep * person.clothes + (1 - keep) * sighting.clothes
+            person.clothes = torch.where(shown, mixed, person.clothes)
+        person.place, person.size, person.frame = sighting.place, sighting.size, frame
+        person.times += 1
+
+
+def least_cost(cost: Sequence[Sequence[float]], alone: float) -> list[int | None]:
+    """Columns for the rows of a cost table so that no column is used twice and the total is least.
+
+    A row may stay without a column, which costs `alone`.
+    """
+    best: dict[frozenset[int], tuple[float, list[int | None]]] = {frozenset(): (0.0, [])}
+    for row in cost:
+        step: dict[frozenset[int], tuple[float, list[int | None]]] = {}
+        for used, (total, chosen) in best.items():
+            options: list[tuple[frozenset[int], float, int | None]] = [(used, total + alone, None)]
+            options += [(used | {c}, total + x, c) for c, x in enumerate(row) if c not in used]
+            for columns, value, column in options:
+                if value < math.inf and (columns not in step or value < step[columns][0]):
+                    step[columns] = (value, [*chosen, column])
+        best = step
+    return min(best.values(), key=lambda entry: entry[0])[1]
+
+
+def own(points: Tensor, home: Tensor, seen: Tensor) -> Tensor:
+    """`seen` [N, n] without what somebody else has: of two that hold the same points, the one further from
+    home.
+
+    points [N, n, P, 2] and home [N, n, 2] in pixels: N people (or hands) over n frames.
+    """
+    size = (points.amax(2) - points.amin(2)).amax(-1)  # N n
+    way = (points.mean(2) - home).norm(dim=-1)
+    kept = seen.clone()
+    for a in range(len(points)):
+        for b in range(a + 1, len(points)):
+            apart = (points[a] - points[b]).norm(dim=-1).mean(-1)
+            same = seen[a] & seen[b] & (apart < SAME * torch.minimum(size[a], size[b]))
+            kept[a] &= ~(same & (way[a] >= way[b]))
+            kept[b] &= ~(same & (way[a] < way[b]))
+    return kept
+
+
+def middle(body: Tensor, joints: Sequence[int]) -> Tensor:
+    """Mean place [n, 2] of the `joints` of a body [n, 25, 4] that are seen; NOWHERE where none is."""
+    points, seen = body[:, joints, :2], (body[:, joints, 3:] > 0).float()
+    mean = (points * seen).sum(1) / seen.sum(1).clamp(min=1)
+    return torch.where(seen.any(1), mean, NOWHERE)

@@ -1,0 +1,94 @@
+"""Several people: how many to follow and which, and taking one of them out of a motion."""
+
+from typing import get_args
+
+from comfy_api.latest import io
+
+from ..kmc_core.motion.people import By, select_person
+from ..kmc_core.perception.who import Choose
+from . import sockets
+
+
+def people_inputs() -> list:
+    """How many people to follow, and which: optional, so that older workflows go on following one."""
+    return [
+        io.Int.Input(
+            "people",
+            default=1,
+            min=1,
+            max=8,
+            optional=True,
+            tooltip="How many people to follow at most. They become the people of the motion, from 0.",
+        ),
+        io.Combo.Input(
+            "choose",
+            options=list(get_args(Choose)),
+            default="largest",
+            optional=True,
+            tooltip="Who comes first, judged where people are first seen. Who comes later is numbered later.",
+        ),
+        *point_inputs("choose at point", optional=True),
+    ]
+
+
+def point_inputs(choice: str, *, optional: bool = False) -> list:
+    """A place in the picture where a person is found."""
+    return [
+        io.Float.Input(
+            name,
+            default=0.5,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            optional=optional,
+            advanced=True,
+            tooltip=f"Place from {way}, as a share of the picture from 0 to 1. Used by {choice}.",
+        )
+        for name, way in (("x", "left to right"), ("y", "top to bottom"))
+    ]
+
+
+class SelectPerson(io.ComfyNode):
+    """See kmc_core.motion.people."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="KMC_SelectPerson",
+            display_name="Select Person",
+            category="KMC/motion",
+            description="Take one person of a motion that holds several, and give it a name.",
+            search_aliases=["track", "people", "multi person"],
+            inputs=[
+                sockets.Motion.Input("motion", tooltip="A motion of one or more people."),
+                io.Combo.Input(
+                    "by",
+                    options=list(get_args(By)),
+                    default="number",
+                    tooltip="How to find the person. Size and place are those where it is first seen.",
+                ),
+                io.Int.Input(
+                    "number",
+                    default=0,
+                    min=0,
+                    max=15,
+                    tooltip="The person's number, from 0, in the motion's order. Used by number.",
+                ),
+                io.String.Input("name", default="", tooltip="The person's name. Used by name."),
+                *point_inputs("by at point"),
+                io.String.Input(
+                    "rename",
+                    default="",
+                    tooltip="A new name, kept in the motion and in its file. Empty keeps the old one.",
+                ),
+            ],
+            outputs=[sockets.Motion.Output("motion", tooltip="The motion of that person alone.")],
+        )
+
+    @classmethod
+    def execute(cls, motion, by, number, name, x, y, rename) -> io.NodeOutput:
+        chosen = select_person(motion, by, number=number, name=name, point=(x, y), rename=rename)
+        return io.NodeOutput(chosen)
+
+
+NODES = [SelectPerson]
