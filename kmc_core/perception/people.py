@@ -1,10 +1,12 @@
 """Several bodies in a chunk of frames: key frames settle who is who, between them each is followed."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from .body import BodyWatcher, joints, region
-from .clothes import clothes, limb_rois
+from .clothes import clothes, difference, limb_rois
 from .crops import square
 from .detect import BODY_GRID, detect
 from .follow import Look, between, join, key_frames, looked, put, take
@@ -12,11 +14,14 @@ from .suite import Perception
 from .who import MOST, SAME, Choose, Person, Sighting, WhoIsWho, own
 
 SHOULDERS, HIPS, KNEES = [11, 12], [23, 24], [25, 26]  # of MediaPipe's 33 points
-ARMS = range(13, 23)  # may reach over somebody else
+# What is greyed out of a person: all but the arms, and these bones of the arms, which reach over others.
+TRUNK = [*range(13), *range(23, 33)]
+ARMS = ([11, 13], [13, 15], [15, 19], [12, 14], [14, 16], [16, 20])
 NEAR = 0.2  # of its size: what is seen further from where a person is expected may be somebody else
 CLEAR = 0.25  # of its size: nobody within it is in the way
 AROUND = 0.05  # of its size: what belongs to a person around its joints
 GREY = 128
+TWICE = 0.25  # clothes in one place that differ less than this are those of one person, seen twice
 SURE = 0.5  # clothes are looked at between joints that are more probable than this
 
 
@@ -71,24 +76,24 @@ class PeopleTracker:
         until it finds nobody new.
         """
         expected = [torch.cat([person.expected(now), roi[2:]]) for person, roi in self._rois.items()]
-        look = self._with(key, expected, watcher.blank(0), watcher)
+        look = self._with(key, expected, watcher.blank(0), frames, watcher)
         whole = square(*self._size)[None]
         while len(look.score) < MOST:
             rest = _without(frames[key], look)
             (found,) = detect(self._nets.pose_detector, BODY_GRID, [rest], whole)
-            more = self._with(key, [region(*seen.points[:2]) for seen in found], look, watcher)
+            more = self._with(key, [region(*seen.points[:2]) for seen in found], look, frames, watcher)
             if len(more.score) == len(look.score):
                 break
             look = more
         return look
 
-    def _with(self, key: int, rois: list[Tensor], known: Look, watcher: BodyWatcher) -> Look:
+    def _with(self, key: int, rois: list[Tensor], known: Look, frames: Tensor, watcher: BodyWatcher) -> Look:
         """`known` people and those in `rois`, each once, the surest look of each."""
         if not rois:
             return known
         new = looked(torch.tensor([key] * len(rois)), torch.stack(rois), watcher)
         both = join(known, new, torch.arange(len(known.score) + len(rois)))
-        return take(both, _distinct(both))
+        return take(both, _distinct(both, _worn(frames[key], both)))
 
     def _followed(
         self, keys: Tensor, met: dict[Person, Look], count: int, watcher: BodyWatcher
@@ -131,14 +136,23 @@ def _only(look: Look, kept: Tensor) -> Look:
     return Look(look.points, look.score * kept, look.roi, look.extra)
 
 
-def _distinct(look: Look) -> Tensor:
-    """Rows of the people that are there, each once, the surest look of each."""
+def _distinct(look: Look, worn: Sequence[Tensor]) -> Tensor:
+    """Rows of the people that are there, each once, the surest look of each; `worn` are their clothes.
+
+    Two looks are of one person when they show the same points, or the same clothes in the same place.
+    """
     kept: list[int] = []
     points = look.points[..., :2]
     for row in look.score.argsort(descending=True).tolist():
-        size = (points[row].amax(0) - points[row].amin(0)).amax()
-        same = [(points[row] - points[other]).norm(dim=-1).mean() < SAME * size for other in kept]
-        if look.score[row] > 0 and not any(same):
+        if look.score[row] == 0:
+            break
+        extent = (points[row].amax(0) - points[row].amin(0)).amax()
+        apart = (points[kept] - points[row]).norm(dim=-1).mean(1)
+        way = (look.roi[kept, :2] - look.roi[row, :2]).norm(dim=-1)
+        near = [other for other, far in zip(kept, way > SAME * look.roi[row, 2], strict=True) if not far]
+        if not (apart < SAME * extent).any() and all(
+            difference(worn[row], worn[other]) > TWICE for other in near
+        ):
             kept.append(row)
     return torch.tensor(kept, dtype=torch.long)
 
@@ -146,31 +160,37 @@ def _distinct(look: Look) -> Tensor:
 def _without(frame: Tensor, look: Look) -> Tensor:
     """A frame [3, H, W] with the people of a look greyed out."""
     left = frame.clone()
-    height, width = frame.shape[-2:]
-    still = [point for point in range(look.points.shape[1]) if point not in ARMS]
-    for points, roi in zip(look.points[:, still, :2], look.roi, strict=True):
-        low, high = points.amin(0) - AROUND * roi[2], points.amax(0) + AROUND * roi[2]
-        (x0, y0), (x1, y1) = low.long().clamp(min=0).tolist(), high.long().clamp(min=0).tolist()
-        left[:, y0 : min(y1, height), x0 : min(x1, width)] = GREY
+    for points, roi in zip(look.points[..., :2], look.roi, strict=True):
+        for part in (TRUNK, *ARMS):
+            low = (points[part].amin(0) - AROUND * roi[2]).long().clamp(min=0)
+            high = (points[part].amax(0) + AROUND * roi[2]).long().clamp(min=0)
+            left[:, low[1] : high[1], low[0] : high[0]] = GREY
     return left
 
 
-def _sightings(frame: Tensor, look: Look) -> list[Sighting]:
+def _worn(frame: Tensor, look: Look) -> list[Tensor]:
+    """Clothes [2, 125] of trunk and thighs of each person of a look."""
     points, sure = look.points[..., :2], look.points[..., 3]
     shoulders, hips, knees = (points[:, pair].mean(1) for pair in (SHOULDERS, HIPS, KNEES))
-    apart = (look.roi[:, None, :2] - look.roi[None, :, :2]).norm(dim=-1).fill_diagonal_(torch.inf)
     result = []
-    for i, roi in enumerate(look.roi):
+    for i in range(len(points)):
         rois = limb_rois(torch.stack([shoulders[i], hips[i]]), torch.stack([hips[i], knees[i]]))
         hidden = torch.stack([sure[i, SHOULDERS + HIPS].amin(), sure[i, HIPS + KNEES].amin()]) < SURE
         rois[hidden] = torch.nan
-        result.append(
-            Sighting(
-                place=roi[:2],
-                size=float(roi[2]),
-                box=torch.cat([points[i].amin(0), points[i].amax(0)]),
-                clothes=clothes(frame, rois),
-                clear=bool(apart[i].amin() > CLEAR * roi[2]),
-            )
-        )
+        result.append(clothes(frame, rois))
     return result
+
+
+def _sightings(frame: Tensor, look: Look) -> list[Sighting]:
+    points = look.points[..., :2]
+    apart = (look.roi[:, None, :2] - look.roi[None, :, :2]).norm(dim=-1).fill_diagonal_(torch.inf)
+    return [
+        Sighting(
+            place=roi[:2],
+            size=float(roi[2]),
+            box=torch.cat([points[i].amin(0), points[i].amax(0)]),
+            clothes=worn,
+            clear=bool(apart[i].amin() > CLEAR * roi[2]),
+        )
+        for i, (roi, worn) in enumerate(zip(look.roi, _worn(frame, look), strict=True))
+    ]

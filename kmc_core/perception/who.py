@@ -25,6 +25,7 @@ STRANGER = 1.3  # the cost from which a sighting is rather somebody new
 ALIKE = 0.4  # clothes that differ less than this may be those of a person who is back somewhere else ...
 ELSEWHERE = 0.8  # ... at this cost
 STEADY_SPEED, STEADY_CLOTHES = 0.4, 2.0  # seconds over which they are averaged
+BELIEVE = 0.4  # seconds after which somebody new is no mistake of the nets
 MOST = 12  # people that are watched at most
 NOWHERE = -1e6  # pixels
 SAME = 0.15  # points closer than this share of their extent are those of one person
@@ -49,8 +50,8 @@ class Person:
     size: float
     clothes: Tensor
     frame: int  # when it was seen last
+    since: int  # when it was seen first
     speed: Tensor = field(default_factory=lambda: torch.zeros(2))  # pixels a frame
-    times: int = 1  # that it was seen
     number: int | None = None
 
     def expected(self, frame: int) -> Tensor:
@@ -80,7 +81,7 @@ class WhoIsWho:
         people = []
         for sighting, index in zip(sightings, least_cost(cost, STRANGER), strict=True):
             if index is None:
-                people.append(Person(sighting.place, sighting.size, sighting.clothes, frame))
+                people.append(Person(sighting.place, sighting.size, sighting.clothes, frame, frame))
             else:
                 people.append(self._known[index])
                 self._remember(self._known[index], sighting, frame)
@@ -94,11 +95,12 @@ class WhoIsWho:
         return [person for person in self._known if frame - person.frame <= FORGET * self._fps]
 
     def _number(self, people: list[Person], sightings: Sequence[Sighting]) -> None:
-        """A stranger counts when seen again, for nets see ghosts; whoever is there at the start counts."""
+        """A stranger counts after a while, for nets see ghosts; whoever is there at the start counts."""
         new = [
             (self._rank(sighting), person)
             for person, sighting in zip(people, sightings, strict=True)
-            if person.number is None and (person.times > 1 or not self._numbered)
+            if person.number is None
+            and (not self._numbered or person.frame - person.since >= BELIEVE * self._fps)
         ]
         for _, person in sorted(new, key=lambda entry: entry[0]):
             person.number = self._numbered
@@ -126,7 +128,7 @@ class WhoIsWho:
     def _remember(self, person: Person, sighting: Sighting, frame: int) -> None:
         seconds = (frame - person.frame) / self._fps
         speed = (sighting.place - person.place) / (frame - person.frame)
-        keep = math.exp(-seconds / STEADY_SPEED) if person.times > 1 else 0.0
+        keep = math.exp(-seconds / STEADY_SPEED) if person.frame > person.since else 0.0
         person.speed = keep * person.speed + (1 - keep) * speed if seconds <= FORGET else torch.zeros(2)
         if sighting.clear:
             worn, shown = (clothes.sum(1, keepdim=True) > 0 for clothes in (person.clothes, sighting.clothes))
@@ -134,7 +136,6 @@ class WhoIsWho:
             mixed = keep * person.clothes + (1 - keep) * sighting.clothes
             person.clothes = torch.where(shown, mixed, person.clothes)
         person.place, person.size, person.frame = sighting.place, sighting.size, frame
-        person.times += 1
 
 
 def least_cost(cost: Sequence[Sequence[float]], alone: float) -> list[int | None]:
