@@ -116,7 +116,8 @@ def good_cases(studio: Studio) -> list[Case]:
         Take("point", seed=15, fps=30.0), Take("hips", seed=16), Take("sit", seed=17),
         Take("reach", "half", 18), Take("clap", "half", 19), Take("crossed", "half", 20),
         Take("nod", "bust", 21), Take("shake", "bust", 22),
-        drawn("wave", "full", 23), drawn("dance", "full", 24), drawn("clap", "half", 25), drawn("nod", "bust", 26),
+        drawn("wave", "full", 23), drawn("dance", "full", 24), drawn("clap", "half", 25),
+        drawn("nod", "bust", 26),
     ]  # fmt: skip
     cases = []
     for take in plan:
