@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from kmc_core.errors import KMCError
+from kmc_core.motion.bones import SEEN
+from kmc_core.motion.draw_maps import FULL_CONFIDENCE
 from kmc_core.motion.mirror import mirror
 from kmc_core.motion.repair import FILLED
 from kmc_core.motion.rotations import about
@@ -238,3 +240,7 @@ def test_absent_parts_stay_absent() -> None:
     motion = Motion(25.0, (64, 64), (Track(hands=person(10).tracks[0].hands),))
     (track,) = smooth(motion).tracks
     assert track.body is None and track.world is None and track.face is None and track.hands is not None
+
+
+def test_a_bridged_point_is_used_and_not_taken_for_a_sure_one() -> None:
+    assert SEEN < FILLED < FULL_CONFIDENCE

@@ -9,15 +9,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from .bones import SEEN
+from .local_fit import TO_DEVIATION
 
 FILLED: Final = 0.4
-assert FILLED > SEEN
 SPIKE_DEVIATIONS: Final = 3.5  # a point this far from every prediction, in deviations of its neighbourhood
 SPIKE_WINDOW: Final = 0.5  # seconds to each side that tell how large a deviation is usual
 SMALLEST_SPIKE: Final = 0.02  # of the spread of all points of the part: nothing smaller is worth removing
 ROUNDS: Final = 2  # of search: what lies beside a spike is judged again without it
-TO_DEVIATION: Final = 1.4826  # median of absolute values -> standard deviation of a normal distribution
 
 
 def find_spikes(values: Tensor, seen: Tensor, fps: float) -> Tensor:

@@ -1,10 +1,10 @@
 """How calm, how true and how late smoothing is: make -s benchmark NAME=smooth [QUICK=1]
 
-Procedural motion of people whose joints are known exactly (whole figures, 24 frames a second), seen through the
-noise of a detector (white, 0.7 % of the height) with spikes and drop-outs; and a real talking head through our own
-extraction. `jitter_ratio`: acceleration of joints that stand still, smoothed over raw. `peak_kept`: height of a
-waving wrist's turning points over truth. `lag_frames`: by how much it comes late. Beside them the moving average
-and the one-euro filter at (nearly) the same jitter. Prints one JSON object as its last line.
+Procedural motion of people whose joints are known exactly (whole figures, 24 frames a second), seen through a
+detector's noise (white, 0.7 % of the height), with spikes and drop-outs; and a real talking head through our
+own extraction. `jitter_ratio`: acceleration of joints that stand still, smoothed over raw. `peak_kept`:
+height of a waving wrist's turning points over truth. `lag_frames`: by how much it comes late. Beside them the
+moving average and the one-euro filter at (nearly) the same jitter. Prints one JSON object as its last line.
 """
 
 import argparse
