@@ -45,10 +45,10 @@ export class MotionViewer {
 
   // Show parsed motions, the first one over the clip at `clipAddress` (or over black, when that is null).
   show(views, clipAddress) {
+    if (!views[0].frames) return this.say('The motion has no frames')
+    this.say('')
     this.views = views
-    this.frame = Math.min(this.frame, this.frames - 1)
     this.selected = null
-    this.say(this.frames ? '' : 'The motion has no frames')
     this.slider.max = this.frames - 1
     this.clip.hidden = !clipAddress
     if (clipAddress) this.clip.src = clipAddress
@@ -57,7 +57,7 @@ export class MotionViewer {
     if (this.playing && clipAddress) this.playClip()
     this.caption.hidden = !views[0].people.some(({ actions, contacts }) => actions.length || contacts.length)
     this.listPeople()
-    this.seek(Math.max(0, this.frame))
+    this.seek(this.frame)
   }
 
   // A clip that cannot be had leaves the motion on black.
@@ -70,8 +70,13 @@ export class MotionViewer {
   say(sentence) {
     this.message.textContent = sentence
     this.message.hidden = !sentence
-    if (sentence) this.pause()
     for (const control of [this.slider, this.play, this.speed]) control.disabled = Boolean(sentence)
+    if (!sentence) return
+    this.pause()
+    this.views = []
+    this.time.textContent = ''
+    this.bars.width = 0
+    this.caption.hidden = this.people.hidden = true
   }
 
   dispose() {
@@ -184,7 +189,7 @@ export class MotionViewer {
 
   listPeople() {
     this.people.replaceChildren()
-    const people = this.views.length ? this.crowd.people : []
+    const { people } = this.crowd
     this.people.hidden = people.length < 2 && !people[0]?.name
     if (this.people.hidden) return
     people.forEach((person, index) => {

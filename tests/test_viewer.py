@@ -56,6 +56,13 @@ def test_a_motion_is_played_scrubbed_and_asked_about_on_its_node(
     assert seen["frames"][0] == 0 and abs(seen["frames"][1] - 0.6 * (FRAMES - 1)) <= 1
     assert seen["scrubbed"]["sum"] != seen["first"]["sum"]
     assert seen["keys"] == [0, 1, 11, 10, FRAMES - 1]
+    sure, doubtful, unseen, touching = (
+        seen["limbs"][key] for key in ("sure", "doubtful", "unseen", "touching")
+    )
+    assert sure["red"] > 50 and sure["grey"] == sure["orange"] == 0
+    assert doubtful["red"] == 0 and 10 < doubtful["grey"] < 50, "a doubtful limb is not grey and dashed"
+    assert unseen == {"red": 0, "grey": 0, "orange": 0}
+    assert touching["orange"] > 20
     played = seen["played"]
     assert played["label"] == "Pause" and played["seen"] >= 4 and played["paused"]
     assert abs(played["clip"] - (played["frame"] + 0.5) / 25) < 0.02, "clip and motion are out of step"

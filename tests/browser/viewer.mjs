@@ -46,6 +46,32 @@ function pictureOf(page) {
   })
 }
 
+// Pixels by colour that one red limb leaves on a canvas, for each confidence of its end, and with a contact there.
+function limbs(page) {
+  return page.evaluate(async (pack) => {
+    const { drawView } = await import(`${pack}/motion_draw.js`)
+    const draw = (confidence, contacts) => {
+      const place = { values: new Int16Array([-10000, 0, 10000, 0]), confidence: new Uint8Array([255, 255 * confidence]) }
+      const part = { name: 'body', count: 2, lines: [{ points: [0, 1], colour: [255, 0, 0] }], ...place }
+      const view = { seen: 0.3, sure: 0.6, step: 1.5 / 32767, people: [{ name: '', contacts, parts: [part] }] }
+      const context = new OffscreenCanvas(100, 100).getContext('2d')
+      drawView(context, view, 0, { x: 0, y: 0, width: 100, height: 100 }, null)
+      const { data } = context.getImageData(0, 0, 100, 100)
+      const count = { red: 0, grey: 0, orange: 0 }
+      for (let i = 0; i < data.length; i += 4) {
+        const [r, g, b, a] = data.slice(i, i + 4)
+        if (a < 100) continue
+        count.red += r > 200 && g < 40
+        count.grey += Math.abs(r - g) < 20 && r > 100
+        count.orange += r > 200 && g > 140 && b < 80
+      }
+      return count
+    }
+    const touch = { start: 0, end: 1, at: [['hands', 0], ['body', 1]] } // no hands: the body's point is marked
+    return { sure: draw(0.9, []), doubtful: draw(0.2, []), unseen: draw(0, []), touching: draw(0.9, [touch]) }
+  }, PACK)
+}
+
 async function keys(page) {
   await viewerOf(page)('stage').focus()
   const frames = []
@@ -129,6 +155,7 @@ export default async function use(page) {
   answers.frames.push(await frameOf(page))
   answers.scrubbed = await pictureOf(page)
   answers.keys = await keys(page)
+  answers.limbs = await limbs(page)
   answers.played = await playAndPause(page)
   answers.people = await choosePeople(page)
   answers.ran_again = await runAgain(page)
