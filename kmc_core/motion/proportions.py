@@ -1,4 +1,8 @@
-"""Proportions: the lengths of a person's bones, hands, head and face, and how two people compare in them."""
+"""Proportions: the lengths of a person's bones, hands, head and face, and how two people compare in them.
+
+A bone is measured in metres where the motion has them, because metres do not shrink when a limb points at the
+camera, a person sits or stands sideways. Pixels are the fallback.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,8 +20,11 @@ from .types import Track
 HEAD, HAND, FACE = (len(BODY_BONES) + k for k in range(3))
 LENGTHS: Final = len(BODY_BONES) + 3
 
-# A limb that would grow or shrink beyond this against the rest of the body is a wrong detection.
+# A limb that would grow or shrink beyond this against the rest of the body is a wrong detection. Heads differ
+# more than limbs: an adult has seven to eight heads of height, a drawn character as few as two and a half.
 SMALLEST, LARGEST = 0.4, 2.5
+LARGEST_HEAD: Final = 4.0
+SCALE_JOINTS: Final = 4  # joints that must be seen before a frame tells how large a metre is in it
 
 
 def bone(a: str, b: str) -> int:
@@ -36,17 +43,43 @@ _HEAD_BONES: Final = tuple(
     bone(a, b) for a, b in (("nose", "r_eye"), ("r_eye", "r_ear"), ("nose", "l_eye"), ("l_eye", "l_ear"))
 )
 _FOREARM: Final = bone("r_elbow", "r_wrist")
+_NECK: Final = bone("neck", "nose")
+
+
+def pixels_per_metre(track: Track) -> Tensor:
+    """[F] size of a metre in each frame's picture: what maps the metric joints onto those in the picture best.
+
+    nan where too few joints are seen in both, or where the track has no metric joints.
+    """
+    if track.body is None or track.world is None:
+        return torch.full((track.frames,), float("nan"))
+    points, world = track.body[..., :2].float(), track.world[..., :2].float()
+    weight = track.body[..., 3:].float() * (track.body[..., 3:] >= SEEN)  # F J 1
+    total = weight.sum(dim=1, keepdim=True).clamp(min=1e-6)
+    points = points - (points * weight).sum(dim=1, keepdim=True) / total
+    world = world - (world * weight).sum(dim=1, keepdim=True) / total
+    spread = (weight * world.square()).sum(dim=(1, 2))
+    scale = (weight * points * world).sum(dim=(1, 2)) / spread.clamp(min=1e-9)
+    enough = ((weight > 0).sum(dim=(1, 2)) >= SCALE_JOINTS) & (spread > 1e-6) & (scale > 0)
+    return scale.masked_fill(~enough, float("nan"))
 
 
 def track_lengths(track: Track) -> tuple[Tensor, Tensor]:
-    """Lengths in pixels and their confidences (0 where they do not count as seen), both [F, LENGTHS]."""
+    """Lengths in pixels and their confidences (0 where they do not count as seen), both [F, LENGTHS].
+
+    Where the track has metric joints, pixels are those of the track's median distance to the camera.
+    """
     frames = track.frames
+    metre = pixels_per_metre(track)
+    typical = metre.nanmedian()
     lengths, weights = torch.zeros(frames, LENGTHS), torch.zeros(frames, LENGTHS)
     if track.body is not None:
-        body = track.body.float()
+        points, metric = track.body.float(), bool(torch.isfinite(typical))
+        if track.world is not None and metric:
+            points = torch.cat([track.world.float() * typical, points[..., 3:]], dim=-1)
         for index, (a, b) in enumerate(BODY_BONES):
-            lengths[:, index], weights[:, index] = distance(body, a, b)
-        lengths[:, HEAD] = head_width(body)
+            lengths[:, index], weights[:, index] = _length(points, a, b, metric)
+        lengths[:, HEAD] = head_width(track.body.float())
         weights[:, HEAD] = (lengths[:, HEAD] > 0).float()
     if track.hands is not None:
         palms = [distance(track.hands.float(), 0, knuckle) for knuckle in (5, 9, 17)]  # F 2
@@ -61,7 +94,15 @@ def track_lengths(track: Track) -> tuple[Tensor, Tensor]:
             face_scale(track.face.landmarks.float()),
             track.face.confidence.float(),
         )
+    nearer = (typical / metre).nan_to_num(nan=1.0)
+    lengths[:, [HEAD, HAND, FACE]] *= nearer[:, None]
     return lengths, weights * (weights >= SEEN)
+
+
+def _length(points: Tensor, a: int, b: int, metric: bool) -> tuple[Tensor, Tensor]:
+    """As `distance`, but with all of the depth where it is known in metres."""
+    length, seen = distance(points, a, b)
+    return ((points[..., a, :3] - points[..., b, :3]).norm(dim=-1) if metric else length), seen
 
 
 def typical_lengths(lengths: Tensor, weights: Tensor) -> Tensor:
@@ -89,6 +130,7 @@ class Proportions:
 
     size: float  # character pixels per driver pixel, judged by the trunk; nan where nothing compares
     relative: Tensor  # [LENGTHS], 1 where unknown
+    measured: Tensor  # [LENGTHS] the same before it was limited; nan where unknown
 
 
 def compare(driver: Tensor, character: Tensor) -> Proportions:
@@ -99,8 +141,11 @@ def compare(driver: Tensor, character: Tensor) -> Proportions:
     head = _first(ratio[FACE], ratio[HEAD])
     ratio[[*_HEAD_BONES, HEAD, FACE]] = head
     ratio[HAND] = _first(ratio[HAND], ratio[_FOREARM])
-    relative = (ratio / size).clamp(SMALLEST, LARGEST)
-    return Proportions(size, relative.nan_to_num(nan=1.0))
+    measured = ratio / size
+    largest = torch.full((LENGTHS,), LARGEST)
+    largest[[*_HEAD_BONES, _NECK, HEAD, FACE]] = LARGEST_HEAD
+    relative = torch.minimum(measured.clamp(min=SMALLEST), largest)
+    return Proportions(size, relative.nan_to_num(nan=1.0), measured)
 
 
 def _evidence(ratio: Tensor) -> tuple[Tensor, ...]:

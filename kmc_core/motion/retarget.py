@@ -1,8 +1,8 @@
 """Retargeting: one person's motion moved onto a character with other proportions, in its picture's pixels.
 
 Body: the driver's bone directions with the character's bone lengths. Lengths are medians over all frames and
-all views, so that one foreshortened frame does not shorten a limb. Hands ride on the wrists, the face on the
-head.
+all views, so that one foreshortened frame does not shorten a limb. Then hands reach for what they touched and
+feet stand where they stood. Hands ride on the wrists, the face on the head.
 """
 
 import math
@@ -17,16 +17,21 @@ from torch import Tensor
 from ..errors import KMCError
 from .bones import SEEN, weighted_median
 from .character import Character
+from .contacts import find_feet
+from .intent import find_intent
 from .part import track_of
 from .placement import NOSE, OFTEN, ROOTS, PlacementMode, Plan, plan_placement
 from .proportions import HAND, Proportions, character_lengths, compare, track_lengths, typical_lengths
+from .reach import Reach, reach_contacts, stand
 from .retarget_face import move_face
 from .skeleton import BODY_BONES, HAND_BONES, JOINT, LEFT, RIGHT
+from .solid import SIDES, Solid, solid
 from .trajectory import filled
-from .types import Motion, Track
+from .types import Intent, Motion, Track
 
 EMPTY: Final[Mapping[int, Tensor]] = MappingProxyType({})
 
+CALM_SECONDS: Final = 0.2  # on each side, over which the body's shift onto its feet is averaged
 WRISTS: Final = {LEFT: JOINT["l_wrist"], RIGHT: JOINT["r_wrist"]}
 
 
@@ -39,13 +44,19 @@ def retarget(
     body_strength: float = 1.0,
     face_strength: float = 1.0,
     hand_strength: float = 1.0,
+    keep_contacts: bool = True,
 ) -> Motion:
     """The motion of one track as `subject` would do it: one track, in pixels of the subject's first picture.
 
     "match picture" starts from the picture: the character keeps its size and, at the driver's median
     position, its place: that of the pelvis, else (in a bust shot) those of the neck and of the head, each by
     itself. "match video" keeps the driver's framing: the video's frame is fitted into the picture, and the
-    character takes the driver's place and overall size there, with its own proportions.
+    character takes the driver's place and overall size there, with its own proportions. In both, feet that
+    stand on the ground stay on it.
+
+    `keep_contacts` lets hands reach for what the driver's touch (face, other hand, hips, arms), and feet stand
+    where the driver's stand; feet only at body strength 1. The result carries the intent: the driver's own,
+    or what is found in its movements.
 
     Strengths scale the departure from rest, bone by bone at constant length. 1 is the driver's motion. 0 is
     the pose in the subject's first view for body and hands (the driver's median where that does not show a
@@ -65,16 +76,23 @@ def retarget(
             raise KMCError(f"The {name} strength is {value}; give a number from 0 up.")
     first = subject.views[0]
     size = (first.image.shape[-1], first.image.shape[-2])
+    intent = driver.intent or find_intent(driver, motion.fps)
+    standing = _standing(intent, driver.frames)
     proportions = compare(typical_lengths(*track_lengths(driver)), character_lengths(subject))
-    plan = plan_placement(placement, driver, motion.size, first.pose, size, proportions, body_strength)
+    plan = plan_placement(
+        placement, driver, motion.size, first.pose, size, proportions, body_strength, standing
+    )
     body = None if driver.body is None else _move_body(driver.body, plan, body_strength)
     moved = replace(
         driver,
         body=body,
         world=_move_world(driver, proportions),
         hands=None if driver.hands is None else _move_hands(driver, body, plan, hand_strength),
-        face=move_face(driver, body, subject, plan, face_strength),
+        intent=intent,
     )
+    if keep_contacts:
+        moved = _keep_contacts(driver, moved, plan, proportions, motion.fps, body_strength)
+    moved = replace(moved, face=move_face(driver, moved.body, subject, plan, face_strength))
     return Motion(fps=motion.fps, size=size, tracks=(moved,))
 
 
@@ -150,7 +168,7 @@ def _move_body(body: Tensor, plan: Plan, strength: float) -> Tensor:
     if root is None:
         root = int(seen.sum(dim=0).argmax())
     start = filled(points[:, root], seen[:, root])
-    target = torch.cat([plan.place(start[:, :2]), start[:, 2:] * plan.place.scale], dim=1)
+    target = torch.cat([plan.place(start[:, :2]), start[:, 2:] * plan.size], dim=1)
     rest: dict[int, Tensor] = {}
     if strength != 1:
         middle = weighted_median(target, seen[:, root, None].expand_as(target).float()).nan_to_num()
@@ -159,7 +177,7 @@ def _move_body(body: Tensor, plan: Plan, strength: float) -> Tensor:
     pinned: dict[int, Tensor] = {}
     if plan.nose is not None:
         nose = points[:, JOINT[NOSE]]
-        pinned[JOINT[NOSE]] = torch.cat([plan.nose(nose[:, :2]), nose[:, 2:] * plan.place.scale], dim=1)
+        pinned[JOINT[NOSE]] = torch.cat([plan.nose(nose[:, :2]), nose[:, 2:] * plan.size], dim=1)
     moved = _walk(points, seen, root, target, plan.lengths, rest=rest, pinned=pinned, strength=strength)
     return torch.cat([moved * seen[..., None], body[..., 3:]], dim=-1)
 
@@ -231,3 +249,84 @@ def _blend_hand(points: Tensor, confidence: Tensor, plan: Plan, side: int, stren
         vector = _blend(still[child] - still[parent], points[:, child] - points[:, parent], strength)
         blended[:, child] = blended[:, parent] + vector
     return blended
+
+
+def _standing(intent: Intent, frames: int) -> Tensor:
+    """[F, 2] which feet are on the ground, left and right."""
+    standing = torch.zeros(frames, 2, dtype=torch.bool)
+    for contact in intent.contacts:
+        if contact.kind == "foot-ground":
+            standing[contact.start : contact.end, SIDES[contact.side]] = True
+    return standing
+
+
+def _keep_contacts(
+    driver: Track, moved: Track, plan: Plan, proportions: Proportions, fps: float, strength: float
+) -> Track:
+    """`moved` with every limb that touched something brought back to it; see `reach`."""
+    before, after = solid(driver), solid(moved)
+    if before is None or after is None or moved.intent is None:
+        return moved
+    after = replace(after, pixels=before.pixels * plan.size if before.metric else before.pixels)
+    lengths = proportions.relative if before.metric else plan.lengths
+    reach = Reach(before, lengths, moved.intent.contacts, fps, min(strength, 1.0))
+    shift, kept = torch.zeros(driver.frames, 2), after
+    if strength == 1:
+        shift, kept = _plant_feet(driver, moved, kept, plan, reach)
+    return _with_joints(moved, after, reach_contacts(kept, reach), shift)
+
+
+def _plant_feet(
+    driver: Track, moved: Track, after: Solid, plan: Plan, reach: Reach
+) -> tuple[Tensor, Solid]:
+    """Shift [F, 2] in pixels of the whole body onto its standing feet, and legs that reach for the rest.
+
+    While a foot stands, it moves as the driver's does, as the plan maps the ground: not at all, as a rule. Its
+    height is that of the ground, but how far to the side it stands is left to the bones.
+    """
+    weights = torch.stack([reach.weight("foot-ground", side) for side in SIDES], dim=1)  # F 2
+    old, new = find_feet(driver), find_feet(moved)
+    if old is None or new is None or not bool((weights > 0).any()):
+        return torch.zeros(driver.frames, 2), after
+    gap = (plan.place(old[..., :2]) - new[..., :2]).nan_to_num()
+    for side, row in SIDES.items():
+        gap[:, row, 0] -= _usual(gap[:, row, 0], reach, side)
+    weights = weights * torch.isfinite(old[..., 0] + new[..., 0])
+    mean = (gap * weights[..., None]).sum(dim=1) / weights.sum(dim=1, keepdim=True).clamp(min=1e-6)
+    shift = _calm(filled(mean, weights.sum(dim=1) > 0.5), round(CALM_SECONDS * reach.fps))
+    ankles = torch.stack([after.at("l_ankle"), after.at("r_ankle")], dim=1)
+    flat = (gap - shift[:, None]) / after.pixels[:, None, None]
+    goals = ankles + torch.cat([flat, torch.zeros_like(flat[..., :1])], dim=-1)
+    return shift, stand(after, goals, weights)
+
+
+def _usual(gap: Tensor, reach: Reach, side: str) -> Tensor:
+    """[F] the median of a gap [F] within each contact of a foot with the ground, fading from one to the next."""
+    level, total = torch.zeros_like(gap), torch.full_like(gap, 1e-6)
+    for contact in reach.of("foot-ground", side):
+        fade = reach.fade(contact)
+        level, total = level + fade * gap[contact.start : contact.end].median(), total + fade
+    return level / total
+
+
+def _calm(path: Tensor, reach: int) -> Tensor:
+    """[F, D] a moving average over `reach` frames to both sides."""
+    padded = torch.cat([path[:1].expand(reach, -1), path, path[-1:].expand(reach, -1)])
+    return padded.unfold(0, 2 * reach + 1, 1).mean(dim=-1)
+
+
+def _with_joints(moved: Track, before: Solid, after: Solid, shift: Tensor) -> Track:
+    """The track with the joints that changed from `before` to `after`, and shifted by [F, 2] pixels."""
+    assert moved.body is not None
+    step = (after.joints - before.joints) * before.seen[..., None]
+    pixels = step * before.pixels[:, None, None]
+    body = moved.body.clone()
+    body[..., :3] += pixels
+    body[..., :2] += shift[:, None] * before.seen[..., None]
+    hands = moved.hands
+    if hands is not None:
+        hands = hands.clone()
+        for side, wrist in WRISTS.items():
+            hands[:, side, :, :2] += (pixels[:, wrist, :2] + shift)[:, None] * (hands[:, side, :, 3:] >= SEEN)
+    world = None if moved.world is None or not before.metric else moved.world + step
+    return replace(moved, body=body, hands=hands, world=moved.world if world is None else world)
