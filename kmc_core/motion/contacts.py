@@ -18,16 +18,18 @@ Side = Literal["left", "right"]
 
 # (begins below, ends above). Head widths from the palm's middle to a point of the face; torso lengths (about half
 # a metre) for all others. A palm is 9 cm wide, which is what its middle keeps from the skin that it lies on.
-FACE: Final = (0.95, 1.3)
+FACE: Final = (0.8, 1.1)
 HAND: Final = (0.27, 0.36)
 HIP: Final = (0.42, 0.52)
-ARM: Final = (0.22, 0.3)
+ARM: Final = (0.34, 0.42)
 FOOT_HEIGHT: Final = (0.16, 0.24)  # above the lower foot
 FOOT_SPEED: Final = (0.8, 1.3)  # torso lengths a second
 AIRBORNE: Final = 0.12  # torso lengths by which both feet leave the ground in a jump
 AIR_SECONDS: Final = 1.0  # the ground is where the feet were lowest within this time
 DEPTH_TRUST: Final = 0.6  # depths are found less well than places in the picture
-BENT: Final = 2.45  # radians: a hand rests on a hip with a bent elbow, and hangs beside it with a straight one
+# Torso lengths by which an elbow is further out than its hand: a hand on the hip comes from the side, one that
+# hangs beside it from above.
+ELBOW_OUT: Final = 0.08
 SHORTEST: Final = 0.08  # seconds
 SPEED_WINDOW: Final = 0.2  # seconds over which a foot's speed is taken
 
@@ -72,10 +74,11 @@ def nearest_on(a: Tensor, b: Tensor, point: Tensor) -> Tensor:
     return ((point - a) * along).sum(-1).div(along.square().sum(-1).clamp(min=1e-12)).clamp(0, 1)
 
 
-def elbow_angle(body: Solid, side: Side) -> Tensor:
-    """[F] radians between upper arm and forearm; pi is a straight arm."""
-    shoulder, elbow, wrist = (body.at(f"{side[0]}_{joint}") for joint in ("shoulder", "elbow", "wrist"))
-    return torch.acos(torch.cosine_similarity(shoulder - elbow, wrist - elbow, dim=-1).clamp(-1, 1))
+def _elbow_out(body: Solid, side: Side) -> Tensor:
+    """[F] how much further out to its side an elbow is than its hand, in torso lengths."""
+    across = body.at(f"{side[0]}_shoulder") - body.at("neck")
+    across = across / across.norm(dim=-1, keepdim=True).clamp(min=1e-9)
+    return ((body.at(f"{side[0]}_elbow") - body.at(f"{side[0]}_wrist")) * across).sum(-1) / body.torso
 
 
 def _hand_contacts(body: Solid, fps: float) -> Iterator[Contact]:
@@ -103,7 +106,7 @@ def hand_gap(body: Solid, kind: ContactKind, side: Side) -> Tensor:
         return _unseen_far(gap, body, "l_wrist", "r_wrist")
     if kind == "hand-hip":
         reach = _distance(body.at(hand), body.at(f"{side[0]}_hip"))
-        gap = reach.masked_fill(elbow_angle(body, side) > BENT, float("inf")) / body.torso
+        gap = reach.masked_fill(_elbow_out(body, side) < ELBOW_OUT, float("inf")) / body.torso
         return _unseen_far(gap, body, hand, "pelvis")
     parts = [(f"{away}_shoulder", f"{away}_elbow"), (f"{away}_elbow", f"{away}_wrist")]
     along = [_to_line(body.at(a), body.at(b), palm) for a, b in parts]

@@ -1,6 +1,8 @@
 """A person as points in space, for touching and reaching: metres where the motion has them, else pixels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -27,17 +29,23 @@ class Solid:
     pixels: Tensor  # [F] pixels of the picture per unit
     metric: bool  # the unit is a metre, depths are known
 
-    @property
+    @cached_property
     def torso(self) -> float:
-        """Median length of the torso."""
-        size = torso_length(torch.cat([self.joints, self.seen[..., None].float()], dim=-1))
-        return max(float(size[size > 0].median()) if bool((size > 0).any()) else 1.0, 1e-6)
+        """Typical length of the torso."""
+        return self._typical(torso_length, ("neck", "pelvis")) or 1.0
 
-    @property
+    @cached_property
     def head(self) -> float:
         """Typical width of the head, ear to ear."""
-        size = head_width(torch.cat([self.joints, self.seen[..., None].float()], dim=-1))
-        return float(size[size > 0].quantile(0.8)) if bool((size > 0).any()) else self.torso / TORSO_PER_HEAD
+        return self._typical(head_width, ("l_ear", "r_ear")) or self.torso / TORSO_PER_HEAD
+
+    def _typical(self, flat: Callable[[Tensor], Tensor], ends: tuple[str, str]) -> float:
+        """Median distance in space where depths are known and both ends seen, else what `flat` says; or 0."""
+        both = self.seen[:, [JOINT[name] for name in ends]].all(dim=1)
+        if self.metric and bool(both.any()):
+            return float((self.at(ends[0]) - self.at(ends[1])).norm(dim=-1)[both].median())
+        size = flat(torch.cat([self.joints, self.seen[..., None].float()], dim=-1))
+        return float(size[size > 0].quantile(0.8)) if bool((size > 0).any()) else 0.0
 
     def at(self, name: str) -> Tensor:
         """[F, 3] the path of a joint."""
