@@ -30,7 +30,8 @@ DEPTH_TRUST: Final = 0.6  # depths are found less well than places in the pictur
 # Torso lengths by which an elbow is further out than its hand: a hand on the hip comes from the side, one that
 # hangs beside it from above.
 ELBOW_OUT: Final = 0.08
-SHORTEST: Final = 0.08  # seconds
+SHORTEST: Final = 0.08  # seconds; a clap is that short
+RESTING: Final = 0.5  # seconds that a hand on a hip or an arm rests there, at least; less is passing by
 SPEED_WINDOW: Final = 0.2  # seconds over which a foot's speed is taken
 
 FACE_POINTS: Final = ("nose", "r_eye", "l_eye", "r_ear", "l_ear")
@@ -85,10 +86,11 @@ def _hand_contacts(body: Solid, fps: float) -> Iterator[Contact]:
     gaps: dict[ContactKind, tuple[float, float]] = {"hand-face": FACE, "hand-hand": HAND, "hand-hip": HIP}
     if body.metric:  # without depth, every arm before the body seems to touch the other
         gaps["hand-arm"] = ARM
-    shortest = max(1, round(SHORTEST * fps))
     for side in SIDES:
         for kind, (begin, end) in gaps.items():
             gap = hand_gap(body, kind, side)
+            seconds = RESTING if kind in ("hand-hip", "hand-arm") else SHORTEST
+            shortest = max(1, min(round(seconds * fps), len(gap)))
             for first, last in spans(gap, begin, end, shortest):
                 yield Contact(kind, side, first, last)
 

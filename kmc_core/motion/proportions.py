@@ -16,14 +16,16 @@ from .face_frame import face_scale
 from .skeleton import BODY_BONES, BODY_JOINTS, JOINT
 from .types import Track
 
-# A length vector holds one entry per bone of BODY_BONES, then these three.
-HEAD, HAND, FACE = (len(BODY_BONES) + k for k in range(3))
-LENGTHS: Final = len(BODY_BONES) + 3
+# A length vector holds one entry per bone of BODY_BONES, then these four. The neck goes to the middle between the
+# ears: a nod does not change its length, as it does that of the bone to the nose.
+HEAD, HAND, FACE, NECK = (len(BODY_BONES) + k for k in range(4))
+LENGTHS: Final = len(BODY_BONES) + 4
 
 # A limb that would grow or shrink beyond this against the rest of the body is a wrong detection. Heads differ
 # more than limbs: an adult has seven to eight heads of height, a drawn character as few as two and a half.
 SMALLEST, LARGEST = 0.4, 2.5
 LARGEST_HEAD: Final = 4.0
+SAME_DEPTH: Final = 0.1  # metres before or behind the pelvis at which a joint's nearness begins to count
 SCALE_JOINTS: Final = 4  # joints that must be seen before a frame tells how large a metre is in it
 
 
@@ -37,13 +39,13 @@ def _mirrored(joint: int) -> int:
     return JOINT.get({"l": "r", "r": "l"}.get(name[0], "") + name[1:], joint)
 
 
-_MIRROR: Final = (*(BODY_BONES.index((_mirrored(a), _mirrored(b))) for a, b in BODY_BONES), HEAD, HAND, FACE)
+_MIRROR: Final = (*(BODY_BONES.index((_mirrored(a), _mirrored(b))) for a, b in BODY_BONES), HEAD, HAND, FACE, NECK)
 _TRUNK: Final = (bone("pelvis", "neck"), bone("neck", "r_shoulder"))
 _HEAD_BONES: Final = tuple(
     bone(a, b) for a, b in (("nose", "r_eye"), ("r_eye", "r_ear"), ("nose", "l_eye"), ("l_eye", "l_ear"))
 )
 _FOREARM: Final = bone("r_elbow", "r_wrist")
-_NECK: Final = bone("neck", "nose")
+_TO_NOSE: Final = bone("neck", "nose")
 
 
 def pixels_per_metre(track: Track) -> Tensor:
@@ -53,15 +55,16 @@ def pixels_per_metre(track: Track) -> Tensor:
     """
     if track.body is None or track.world is None:
         return torch.full((track.frames,), float("nan"))
-    points, world = track.body[..., :2].float(), track.world[..., :2].float()
+    points, world, depth = track.body[..., :2].float(), track.world[..., :2].float(), track.world[..., 2:]
     weight = track.body[..., 3:].float() * (track.body[..., 3:] >= SEEN)  # F J 1
+    enough = (weight > 0).sum(dim=(1, 2)) >= SCALE_JOINTS
+    weight = weight / (1 + (depth.float() / SAME_DEPTH).square())
     total = weight.sum(dim=1, keepdim=True).clamp(min=1e-6)
     points = points - (points * weight).sum(dim=1, keepdim=True) / total
     world = world - (world * weight).sum(dim=1, keepdim=True) / total
     spread = (weight * world.square()).sum(dim=(1, 2))
     scale = (weight * points * world).sum(dim=(1, 2)) / spread.clamp(min=1e-9)
-    enough = ((weight > 0).sum(dim=(1, 2)) >= SCALE_JOINTS) & (spread > 1e-6) & (scale > 0)
-    return scale.masked_fill(~enough, float("nan"))
+    return scale.masked_fill(~(enough & (spread > 1e-6) & (scale > 0)), float("nan"))
 
 
 def track_lengths(track: Track) -> tuple[Tensor, Tensor]:
@@ -79,8 +82,12 @@ def track_lengths(track: Track) -> tuple[Tensor, Tensor]:
             points = torch.cat([track.world.float() * typical, points[..., 3:]], dim=-1)
         for index, (a, b) in enumerate(BODY_BONES):
             lengths[:, index], weights[:, index] = _length(points, a, b, metric)
-        lengths[:, HEAD] = head_width(track.body.float())
-        weights[:, HEAD] = (lengths[:, HEAD] > 0).float()
+        lengths[:, HEAD], weights[:, HEAD] = _length(points, JOINT["r_ear"], JOINT["l_ear"], metric)
+        if not metric:
+            lengths[:, HEAD] = head_width(points)
+            weights[:, HEAD] = (lengths[:, HEAD] > 0).float()
+        neck = torch.stack([points[:, JOINT["neck"]], ears_middle(points)], dim=1)
+        lengths[:, NECK], weights[:, NECK] = _length(neck, 0, 1, metric)
     if track.hands is not None:
         palms = [distance(track.hands.float(), 0, knuckle) for knuckle in (5, 9, 17)]  # F 2
         size, seen = (
@@ -95,8 +102,14 @@ def track_lengths(track: Track) -> tuple[Tensor, Tensor]:
             track.face.confidence.float(),
         )
     nearer = (typical / metre).nan_to_num(nan=1.0)
-    lengths[:, [HEAD, HAND, FACE]] *= nearer[:, None]
+    lengths[:, [HAND, FACE]] *= nearer[:, None]
     return lengths, weights * (weights >= SEEN)
+
+
+def ears_middle(points: Tensor) -> Tensor:
+    """[F, 25, 4] -> [F, 4] the point between the ears, as sure as the less sure one."""
+    ears = points[:, [JOINT["l_ear"], JOINT["r_ear"]]]
+    return torch.cat([ears[..., :3].mean(dim=1), ears[..., 3:].amin(dim=1)], dim=-1)
 
 
 def _length(points: Tensor, a: int, b: int, metric: bool) -> tuple[Tensor, Tensor]:
@@ -140,10 +153,11 @@ def compare(driver: Tensor, character: Tensor) -> Proportions:
     size = next((value for value in map(_typical, _evidence(ratio)) if value == value), float("nan"))
     head = _first(ratio[FACE], ratio[HEAD])
     ratio[[*_HEAD_BONES, HEAD, FACE]] = head
+    ratio[NECK] = _first(ratio[NECK], ratio[_TO_NOSE])
     ratio[HAND] = _first(ratio[HAND], ratio[_FOREARM])
     measured = ratio / size
     largest = torch.full((LENGTHS,), LARGEST)
-    largest[[*_HEAD_BONES, _NECK, HEAD, FACE]] = LARGEST_HEAD
+    largest[[*_HEAD_BONES, _TO_NOSE, NECK, HEAD, FACE]] = LARGEST_HEAD
     relative = torch.minimum(measured.clamp(min=SMALLEST), largest)
     return Proportions(size, relative.nan_to_num(nan=1.0), measured)
 
@@ -155,7 +169,7 @@ def _evidence(ratio: Tensor) -> tuple[Tensor, ...]:
         ratio[: len(BODY_BONES)],
         ratio[FACE : FACE + 1],
         ratio[HEAD : HEAD + 1],
-        ratio[HAND:FACE],
+        ratio[HAND : HAND + 1],
     )
 
 

@@ -19,7 +19,7 @@ from .types import Contact, ContactKind
 
 FADE_SECONDS: Final = 0.2
 STRETCH: Final = 0.999  # of a limb's length: a straight limb has no plane to bend in
-ROUNDS: Final = 3  # hands on hands and arms meet moving targets
+ROUNDS: Final = 6  # hands on hands and arms meet moving targets
 FEET: Final = ("ankle", "heel", "big_toe", "small_toe")
 
 

@@ -21,7 +21,7 @@ from .contacts import find_feet
 from .intent import find_intent
 from .part import track_of
 from .placement import NOSE, OFTEN, ROOTS, PlacementMode, Plan, plan_placement
-from .proportions import HAND, Proportions, character_lengths, compare, track_lengths, typical_lengths
+from .proportions import HAND, HEAD, NECK, Proportions, character_lengths, compare, track_lengths, typical_lengths
 from .reach import Reach, reach_contacts, stand
 from .retarget_face import move_face
 from .skeleton import BODY_BONES, HAND_BONES, JOINT, LEFT, RIGHT
@@ -141,8 +141,13 @@ def _walk(
     """
     old, new = points.clone(), target[:, None].expand_as(points).clone()
     old[:, root] = filled(points[:, root], seen[:, root])
+    face = _before_ears(points, seen)
     for parent, child, index in _walk_order(root):
         vector = (points[:, child] - old[:, parent]) * lengths[index]
+        if face is not None and {parent, child} == {JOINT["neck"], JOINT["nose"]}:
+            ahead = face if child == JOINT["nose"] else -face
+            neck = points[:, child] - old[:, parent] - ahead
+            vector = neck * lengths[NECK] + ahead * lengths[HEAD]
         if child in rest and strength != 1:
             vector = torch.where(seen[:, parent, None], _blend(rest[child], vector, strength), vector)
         here = seen[:, child, None]
@@ -150,6 +155,14 @@ def _walk(
         new[:, child] = torch.where(here, place, new[:, parent])
         old[:, child] = torch.where(here, points[:, child], old[:, parent])
     return new
+
+
+def _before_ears(points: Tensor, seen: Tensor) -> Tensor | None:
+    """[F, 3] from the middle between the ears to the nose; None where both ears are never seen."""
+    ears, nose = [JOINT["l_ear"], JOINT["r_ear"]], JOINT["nose"]
+    whole = seen[:, ears].all(dim=1) & seen[:, nose]
+    offset = points[:, nose] - points[:, ears].mean(dim=1)
+    return filled(offset, whole) if bool(whole.any()) else None
 
 
 def _blend(rest: Tensor, vector: Tensor, strength: float) -> Tensor:

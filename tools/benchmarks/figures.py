@@ -78,6 +78,8 @@ class Figure:
                              (("upperleg01.L", "lowerleg01.L"), ("lowerleg01.L", "foot.L"))))  # fmt: skip
         middles = [(self.rest[f"{bone}.L"] + self.rest[f"{bone}.R"]) / 2 for bone in ("upperarm01", "upperleg01")]
         self.trunk = float(np.linalg.norm(middles[0] - middles[1]))
+        self.arm = float(sum(np.linalg.norm(self.rest[y] - self.rest[x]) for x, y in
+                             (("upperarm01.L", "lowerarm01.L"), ("lowerarm01.L", "wrist.L"))))  # fmt: skip
         self.hand_size = float(np.linalg.norm(self.rest["finger3-1.L"] - self.rest["wrist.L"]))
         standing = self.joints(Performance({}, np.zeros((1, 3))))[0]
         self.height = float(standing["face"][0, :, 2].max() - standing["l_heel"][0, 2])

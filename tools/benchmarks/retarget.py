@@ -9,6 +9,7 @@ on the truth. Errors are in percent of the figure's height. Prints one JSON obje
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from benchmarks.figures import (  # noqa: E402
 )
 from kmc_core.motion.intent import find_intent  # noqa: E402
 from kmc_core.motion.retarget import retarget  # noqa: E402
-from kmc_core.motion.skeleton import BODY_BONES, BODY_JOINTS, JOINT  # noqa: E402
+from kmc_core.motion.skeleton import BODY_BONES, JOINT  # noqa: E402
 from kmc_core.motion.solid import PALM  # noqa: E402
 from kmc_core.motion.types import Intent, Motion  # noqa: E402
 from kmc_core.subject.types import Subject, View  # noqa: E402
@@ -44,6 +45,7 @@ ACTIONS = {"hips": "hands on hips", "shake": "shake head", "step": "step aside",
 GROUNDED = ("walk", "walk away", "step", "dance", "jump")
 NAMED = (*MOTIONS, *TOUCHES, "nod", "shake", "idle")
 TOUCH = 0.12  # of the height, from the palm's middle: a hand this close touches
+NOSE_TIP = 4  # of the face landmarks
 HELD = 0.03  # of the height: a contact this close to where it belongs is kept
 CLAMP = (0.4, 2.5)  # frame-0 scaling gets the limits of ours
 PLANTED = 0.02  # of the height: a foot lower and slower (a frame) than this stands
@@ -245,60 +247,82 @@ def contacts(stage: Stage, pair: Pair, frames: int, take: int) -> list[int]:
 def touches(
     a: Figure, b: Figure, act: Performance, results: list[Motion], kind: str, side: int
 ) -> tuple[Array, list[Array]]:
-    """Frames [F] in which a hand of `a` truly touches, and in which each result has it where it belongs.
+    """Frames [F] in which a hand of `a` truly touches what `b` can reach, and in which each result touches it.
 
-    It belongs as far from the touched part as with `a`, times the part's size; in space and in the picture.
+    A result touches where its palm is no further from the part than with `a`, times the part's size, and
+    HELD; in space and in the picture.
     """
-    found = {name: path @ a.camera().axes.T for name, path in a.joints(act)[0].items()}
-    joints = np.stack([found[name] for name in BODY_JOINTS], 1)
-    palms = found["hands"][:, :, list(PALM)].mean(2)  # F 2 3
-    wrists = joints[:, [JOINT["l_wrist"], JOINT["r_wrist"]]]
-    where = along_arm(joints, palms[:, side], side)
-    gap = palms[:, side] - anchor(joints, palms, kind, side, where)
-    touching = np.linalg.norm(gap, axis=-1) < TOUCH * a.height
+    found, of_b = ({name: path @ f.camera().axes.T for name, path in f.joints(m)[0].items()}
+                   for f, m in ((a, act), (b, same_motion(act, a, b))))  # fmt: skip
+    palm = found["hands"][:, side][:, list(PALM)].mean(1)
+    other = found["hands"][:, 1 - side][:, list(PALM)].mean(1)
+    nearest = surface(found, other, kind, side)(palm)
+    gap = np.linalg.norm(palm - nearest, axis=-1)
     hand_ratio, part_ratio = b.hand_size / a.hand_size, b.part_size(kind) / a.part_size(kind)
-    metre = pixel_height(b) / b.height
+    touching = gap < TOUCH * a.height
+    if kind in ("hand-face", "hand-hip"):
+        shoulder = of_b[f"{'lr'[side]}_shoulder"]
+        way = np.linalg.norm(surface(of_b, other, kind, side)(shoulder) - shoulder, axis=-1)
+        palm_way = hand_ratio * np.linalg.norm(palm - found["hands"][:, side, 0], axis=-1)
+        touching &= way < b.arm + palm_way + part_ratio * gap + HELD * b.height
     held = []
     for result in results:
-        world, body = result.tracks[0].world, body_of(result)
-        assert world is not None
-        size = b.trunk / float((world[:, JOINT["neck"]] - world[:, JOINT["pelvis"]]).norm(dim=-1).median())
         kept = np.ones(len(gap), bool)
-        for space, points in ((3, world.numpy() * size), (2, body[..., :3].numpy() / metre)):
-            offset = hand_ratio * (palms - wrists)
-            new_palms = points[:, [JOINT["l_wrist"], JOINT["r_wrist"]]] + offset
-            now = new_palms[:, side] - anchor(points, new_palms, kind, side, where)
-            kept &= np.linalg.norm((now - part_ratio * gap)[:, :space], axis=-1) < HELD * b.height
+        for space, points in ((3, in_metres(result, b)), (2, in_picture(result, b))):
+            offsets = [hand_ratio * (found["hands"][:, s][:, list(PALM)].mean(1) - found["hands"][:, s, 0]) for s in (0, 1)]
+            mine, others = (points[f"{'lr'[s]}_wrist"] + offsets[s] for s in (side, 1 - side))
+            flat = np.array([1, 1, space - 2])
+            points = {name: path * flat for name, path in points.items()}
+            near = surface(points, others * flat, kind, side)(mine * flat)
+            kept &= np.linalg.norm(mine * flat - near, axis=-1) < part_ratio * gap + HELD * b.height
         held.append(kept)
     return touching, held
 
 
-def along_arm(joints: Array, palm: Array, side: int) -> tuple[Array, Array]:
-    """Where on the other arm a palm [F, 3] is nearest: [F] whether on the forearm, and the share of its way."""
-    away = "rl"[side]
-    shoulder, elbow, wrist = (joints[:, JOINT[f"{away}_{name}"]] for name in ("shoulder", "elbow", "wrist"))
-    shares, gaps = [], []
-    for start, end in ((shoulder, elbow), (elbow, wrist)):
-        way = end - start
-        share = np.clip(((palm - start) * way).sum(-1) / (way * way).sum(-1), 0, 1)
-        shares.append(share)
-        gaps.append(np.linalg.norm(palm - start - share[:, None] * way, axis=-1))
-    fore = gaps[1] < gaps[0]
-    return fore, np.where(fore, shares[1], shares[0])
+def in_metres(result: Motion, figure: Figure) -> dict[str, Array]:
+    """The result's metric joints at the figure's size, with its face around the nose."""
+    track = result.tracks[0]
+    assert track.world is not None and track.face is not None and track.body is not None
+    world = track.world.numpy()
+    spine = np.linalg.norm(world[:, JOINT["neck"]] - world[:, JOINT["pelvis"]], axis=-1)
+    points = {name: world[:, JOINT[name]] * figure.trunk / float(np.median(spine)) for name in JOINT}
+    face = track.face.landmarks.numpy() * figure.height / pixel_height(figure)
+    points["face"] = face - face[:, NOSE_TIP, None] + points["nose"][:, None]
+    return points
 
 
-def anchor(joints: Array, palms: Array, kind: str, side: int, where: tuple[Array, Array]) -> Array:
-    """[F, 3] the point that a hand touches."""
+def in_picture(result: Motion, figure: Figure) -> dict[str, Array]:
+    """The same from the joints in the picture."""
+    track = result.tracks[0]
+    assert track.body is not None and track.face is not None
+    metre = pixel_height(figure) / figure.height
+    points = {name: track.body[:, JOINT[name], :3].numpy() / metre for name in JOINT}
+    return points | {"face": track.face.landmarks.numpy() / metre}
+
+
+def surface(points: dict[str, Array], other: Array, kind: str, side: int) -> Callable[[Array], Array]:
+    """From a point [F, 3] to the nearest point [F, 3] of what a hand touches."""
+
+    def of_face(point: Array) -> Array:
+        face = points["face"]
+        nearest = np.linalg.norm(face - point[:, None], axis=-1).argmin(1)
+        return face[np.arange(len(face)), nearest]
+
+    def of_arm(point: Array) -> Array:
+        shoulder, elbow, wrist = (points[f"{'rl'[side]}_{name}"] for name in ("shoulder", "elbow", "wrist"))
+        found = []
+        for start, end in ((shoulder, elbow), (elbow, wrist)):
+            way = end - start
+            share = np.clip(((point - start) * way).sum(-1) / (way * way).sum(-1), 0, 1)
+            found.append(start + share[:, None] * way)
+        first, second = (np.linalg.norm(point - f, axis=-1, keepdims=True) for f in found)
+        return np.where(first < second, found[0], found[1])
+
     if kind == "hand-face":
-        return joints[:, JOINT["nose"]]
-    if kind == "hand-hand":
-        return palms[:, 1 - side]
-    if kind == "hand-hip":
-        return joints[:, JOINT[f"{'lr'[side]}_hip"]]
-    away, (fore, share) = "rl"[side], where
-    shoulder, elbow, wrist = (joints[:, JOINT[f"{away}_{name}"]] for name in ("shoulder", "elbow", "wrist"))
-    start, end = np.where(fore[:, None], elbow, shoulder), np.where(fore[:, None], wrist, elbow)
-    return start + share[:, None] * (end - start)
+        return of_face
+    if kind == "hand-arm":
+        return of_arm
+    return lambda point: other if kind == "hand-hand" else points[f"{'lr'[side]}_hip"]
 
 
 def planted(figure: Figure, act: Performance) -> Array:
