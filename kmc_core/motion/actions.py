@@ -7,6 +7,7 @@ seconds, so that children, adults and drawn characters are judged alike.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from .bones import SEEN
 from .contacts import find_feet, moving, spans
 from .skeleton import JOINT
-from .solid import SIDES, Solid
+from .solid import SIDES, Side, Solid
 from .types import Action, Contact, ContactKind, Track
 
 WINDOW: Final = 1.6  # seconds around a frame in which somebody turns or goes aside
@@ -67,7 +68,7 @@ class Evidence:
         """[F, 3] in torso lengths; y down."""
         return self.body.at(name) / self.body.torso
 
-    def touching(self, kind: ContactKind, side: str) -> Tensor:
+    def touching(self, kind: ContactKind, side: Side) -> Tensor:
         """[F] 1 while a contact lasts."""
         marks = torch.zeros(self.frames)
         for contact in self.contacts:
@@ -118,9 +119,7 @@ class Evidence:
         return torch.atan2(across[:, 2], across[:, 0]) if self.body.metric else torch.zeros(self.frames)
 
 
-def find_actions(
-    track: Track, body: Solid, contacts: tuple[Contact, ...], fps: float
-) -> tuple[Action, ...]:
+def find_actions(track: Track, body: Solid, contacts: tuple[Contact, ...], fps: float) -> tuple[Action, ...]:
     """Named actions in the order of their start; "idle" where nothing else is seen."""
     evidence = Evidence(track, body, contacts, fps)
     shortest = max(1, min(round(SHORTEST * fps), evidence.frames))
@@ -148,7 +147,7 @@ def swings(values: Tensor, amount: float, window: int) -> Tensor:
 
 
 def _turning_points(values: Tensor, least: float) -> list[int]:
-    """Frames at which a curve [F] turns after having moved by `least`, its first and last extreme included."""
+    """Frames at which a curve [F] turns after having moved by `least`, ends included."""
     curve = values.tolist()
     found, low, high = [0], 0, 0
     rising: bool | None = None
@@ -166,15 +165,15 @@ def _turning_points(values: Tensor, least: float) -> list[int]:
     return [*found, low if rising is False else high]
 
 
-def _either(evidence: Evidence, rule: Callable[[Evidence, str], Tensor]) -> Tensor:
+def _either(evidence: Evidence, rule: Callable[[Evidence, Side], Tensor]) -> Tensor:
     return torch.maximum(rule(evidence, "left"), rule(evidence, "right"))
 
 
-def _both(evidence: Evidence, rule: Callable[[Evidence, str], Tensor]) -> Tensor:
+def _both(evidence: Evidence, rule: Callable[[Evidence, Side], Tensor]) -> Tensor:
     return torch.minimum(rule(evidence, "left"), rule(evidence, "right"))
 
 
-def _hand_height(evidence: Evidence, side: str) -> Tensor:
+def _hand_height(evidence: Evidence, side: Side) -> Tensor:
     """[F] height of a hand above its shoulder in torso lengths; far below where it is not seen."""
     height = evidence.joint(f"{side[0]}_shoulder")[:, 1] - evidence.joint(f"{side[0]}_wrist")[:, 1]
     joints = [JOINT[f"{side[0]}_{name}"] for name in ("shoulder", "wrist")]
@@ -204,7 +203,7 @@ def _clap(evidence: Evidence) -> Tensor:
 def _wave(evidence: Evidence) -> Tensor:
     """A lifted hand that swings from side to side more than up and down."""
 
-    def waves(e: Evidence, side: str) -> Tensor:
+    def waves(e: Evidence, side: Side) -> Tensor:
         path = e.joint(f"{side[0]}_wrist") - e.joint(f"{side[0]}_shoulder")
         across = torch.hypot(path[:, 0] - path[:, 0].mean(), path[:, 2] - path[:, 2].mean())
         sideways = across.square().mean() > (path[:, 1] - path[:, 1].mean()).square().mean()
@@ -216,7 +215,7 @@ def _wave(evidence: Evidence) -> Tensor:
     return _either(evidence, waves) * (1 - _legs_busy(evidence))
 
 
-def _pointing(evidence: Evidence, side: str) -> Tensor:
+def _pointing(evidence: Evidence, side: Side) -> Tensor:
     """A hand off the body with the index stretched and the others folded."""
     if evidence.track.hands is None:
         return torch.zeros(evidence.frames)
@@ -248,7 +247,7 @@ def _turn(evidence: Evidence) -> Tensor:
 
 
 def _sit(evidence: Evidence) -> Tensor:
-    def bent(e: Evidence, side: str) -> Tensor:
+    def bent(e: Evidence, side: Side) -> Tensor:
         trunk = e.joint("pelvis") - e.joint("neck")
         thigh = e.joint(f"{side[0]}_knee") - e.joint(f"{side[0]}_hip")
         angle = torch.acos(torch.cosine_similarity(trunk, thigh, dim=-1).clamp(-1, 1))
@@ -302,7 +301,7 @@ def _running(evidence: Evidence) -> Tensor:
         return torch.zeros(evidence.frames)
     turns = _turning_points((evidence.lifted[:, 0] - evidence.lifted[:, 1]), 2 * STEPPING)[1:-1]
     marks = torch.zeros(evidence.frames)
-    for first, second in zip(turns, turns[1:], strict=False):
+    for first, second in pairwise(turns):
         if second - first < evidence.fps / (2 * RUNNING):
             marks[first : second + 1] = 1
     return _spread(marks, evidence.fps)
@@ -320,7 +319,7 @@ def _legs_busy(evidence: Evidence) -> Tensor:
     return torch.maximum(_stepping(evidence), _sideways(evidence))
 
 
-def _arms_busy(evidence: Evidence, side: str) -> Tensor:
+def _arms_busy(evidence: Evidence, side: Side) -> Tensor:
     """A hand off the body that moves."""
     path = evidence.joint(f"{side[0]}_wrist") - evidence.joint("neck")
     speed = moving(path, max(1, round(STEADY * evidence.fps)), evidence.fps)

@@ -4,20 +4,18 @@ A contact begins below one distance and ends above a larger one, so that it does
 """
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from .bones import SEEN
 from .skeleton import JOINT
-from .solid import SIDES, Solid
+from .solid import SIDES, Side, Solid
 from .types import Contact, ContactKind, Track
 
-Side = Literal["left", "right"]
-
-# (begins below, ends above). Head widths from the palm's middle to a point of the face; torso lengths (about half
-# a metre) for all others. A palm is 9 cm wide, which is what its middle keeps from the skin that it lies on.
+# (begins below, ends above). Head widths from the palm's middle to a point of the face; torso lengths (about
+# half a metre) for all others. A palm's middle keeps some centimetres from the skin that it lies on.
 FACE: Final = (0.8, 1.1)
 HAND: Final = (0.27, 0.36)
 HIP: Final = (0.42, 0.52)
@@ -27,8 +25,8 @@ FOOT_SPEED: Final = (0.8, 1.3)  # torso lengths a second
 AIRBORNE: Final = 0.12  # torso lengths by which both feet leave the ground in a jump
 AIR_SECONDS: Final = 1.0  # the ground is where the feet were lowest within this time
 DEPTH_TRUST: Final = 0.6  # depths are found less well than places in the picture
-# Torso lengths by which an elbow is further out than its hand: a hand on the hip comes from the side, one that
-# hangs beside it from above.
+# Torso lengths by which an elbow is further out than its hand: a hand on the hip comes from the side, one
+# that hangs beside it from above.
 ELBOW_OUT: Final = 0.08
 SHORTEST: Final = 0.08  # seconds; a clap is that short
 RESTING: Final = 0.5  # seconds that a hand on a hip or an arm rests there, at least; less is passing by

@@ -70,7 +70,12 @@ def _gap(shape: Tensor, pairs: tuple[tuple[int, int], ...]) -> Tensor:
 
 
 def _open_lids(
-    moved: Tensor, shape: Tensor, neutral: Tensor, own: Tensor, lids: tuple[tuple[int, int], ...], strength: float
+    moved: Tensor,
+    shape: Tensor,
+    neutral: Tensor,
+    own: Tensor,
+    lids: tuple[tuple[int, int], ...],
+    strength: float,
 ) -> Tensor:
     """Each pair of lid points as far apart as the character's own, times how far the driver's eye is open."""
     openness = (_gap(shape, lids) / _gap(neutral, lids).clamp(min=LEAST_OPEN)).clamp(max=WIDEST)  # F
@@ -100,7 +105,9 @@ def _look(
     def width(face: Tensor) -> Tensor:
         return (face[..., a, :] - face[..., b, :]).norm(dim=-1, keepdim=True).clamp(min=1e-6)
 
-    way = (shape[:, iris[0]] - middle(shape)) / width(shape) - (neutral[iris[0]] - middle(neutral)) / width(neutral)
+    way = (shape[:, iris[0]] - middle(shape)) / width(shape) - (neutral[iris[0]] - middle(neutral)) / width(
+        neutral
+    )
     centre = middle(moved) + own[iris[0]] - middle(own) + strength * way * width(own)
     moved = moved.clone()
     moved[:, list(iris)] = centre[:, None] + own[list(iris)] - own[iris[0]]

@@ -1,8 +1,8 @@
 """Placing a character: where the driver's picture lies in its picture, and how large each part becomes.
 
 A person who stands, walks or sits with the feet on the ground is placed by the ground, and its way over the
-ground scales with its legs, so that feet do not slide. All others are placed by the pelvis, a bust by its neck
-and head.
+ground scales with its legs, so that feet do not slide. All others are placed by the pelvis, a bust by its
+neck and head.
 """
 
 import math
@@ -24,7 +24,7 @@ PlacementMode = Literal["match picture", "match video"]
 PELVIS, NOSE, FACE_CENTRE = "pelvis", "nose", "face"  # names of anchors
 ROOTS: Final = tuple(JOINT[name] for name in (PELVIS, "neck", NOSE))
 OFTEN: Final = 0.5  # share of the frames in which an anchor must be seen to be preferred
-GROUNDED: Final = 0.5  # share of the frames in which a foot must stand for the ground to be the anchor
+GROUNDED: Final = 0.3  # share of the frames in which a foot must stand for the ground to be the anchor
 _LEG: Final = (bone("l_hip", "l_knee"), bone("l_knee", "l_ankle"))
 
 

@@ -16,14 +16,15 @@ from .face_frame import face_scale
 from .skeleton import BODY_BONES, BODY_JOINTS, JOINT
 from .types import Track
 
-# A length vector holds one entry per bone of BODY_BONES, then these four. The neck goes to the middle between the
-# ears: a nod does not change its length, as it does that of the bone to the nose.
+# A length vector holds one entry per bone of BODY_BONES, then these four. The neck goes to the middle between
+# the ears: a nod does not change its length, as it does that of the bone to the nose.
 HEAD, HAND, FACE, NECK = (len(BODY_BONES) + k for k in range(4))
 LENGTHS: Final = len(BODY_BONES) + 4
 
 # A limb that would grow or shrink beyond this against the rest of the body is a wrong detection. Heads differ
 # more than limbs: an adult has seven to eight heads of height, a drawn character as few as two and a half.
 SMALLEST, LARGEST = 0.4, 2.5
+KNUCKLES: Final = (5, 9, 17)  # of index, middle and little finger: what a palm's length is taken to
 LARGEST_HEAD: Final = 4.0
 SAME_DEPTH: Final = 0.1  # metres before or behind the pelvis at which a joint's nearness begins to count
 SCALE_JOINTS: Final = 4  # joints that must be seen before a frame tells how large a metre is in it
@@ -39,7 +40,13 @@ def _mirrored(joint: int) -> int:
     return JOINT.get({"l": "r", "r": "l"}.get(name[0], "") + name[1:], joint)
 
 
-_MIRROR: Final = (*(BODY_BONES.index((_mirrored(a), _mirrored(b))) for a, b in BODY_BONES), HEAD, HAND, FACE, NECK)
+_MIRROR: Final = (
+    *(BODY_BONES.index((_mirrored(a), _mirrored(b))) for a, b in BODY_BONES),
+    HEAD,
+    HAND,
+    FACE,
+    NECK,
+)
 _TRUNK: Final = (bone("pelvis", "neck"), bone("neck", "r_shoulder"))
 _HEAD_BONES: Final = tuple(
     bone(a, b) for a, b in (("nose", "r_eye"), ("r_eye", "r_ear"), ("nose", "l_eye"), ("l_eye", "l_ear"))
@@ -49,9 +56,10 @@ _TO_NOSE: Final = bone("neck", "nose")
 
 
 def pixels_per_metre(track: Track) -> Tensor:
-    """[F] size of a metre in each frame's picture: what maps the metric joints onto those in the picture best.
+    """[F] size of a metre in each frame's picture: what maps metric joints onto those in the picture best.
 
-    nan where too few joints are seen in both, or where the track has no metric joints.
+    Joints at the pelvis' depth tell it best: nearer ones look larger. nan where too
+    few joints are seen in both, or where the track has no metric joints.
     """
     if track.body is None or track.world is None:
         return torch.full((track.frames,), float("nan"))
@@ -89,11 +97,10 @@ def track_lengths(track: Track) -> tuple[Tensor, Tensor]:
         neck = torch.stack([points[:, JOINT["neck"]], ears_middle(points)], dim=1)
         lengths[:, NECK], weights[:, NECK] = _length(neck, 0, 1, metric)
     if track.hands is not None:
-        palms = [distance(track.hands.float(), 0, knuckle) for knuckle in (5, 9, 17)]  # F 2
-        size, seen = (
-            torch.stack([size for size, _ in palms]).mean(0),
-            torch.stack([seen for _, seen in palms]).amin(0),
-        )
+        hands = track.hands.float()
+        knuckles = hands[:, :, list(KNUCKLES)]  # F 2 3 4
+        size = (knuckles[..., :3] - hands[:, :, :1, :3]).norm(dim=-1).mean(dim=-1)
+        seen = torch.minimum(knuckles[..., 3].amin(dim=-1), hands[:, :, 0, 3])
         best = seen.argmax(dim=1, keepdim=True)
         lengths[:, HAND], weights[:, HAND] = size.gather(1, best)[:, 0], seen.gather(1, best)[:, 0]
     if track.face is not None:

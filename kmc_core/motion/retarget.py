@@ -21,11 +21,20 @@ from .contacts import find_feet
 from .intent import find_intent
 from .part import track_of
 from .placement import NOSE, OFTEN, ROOTS, PlacementMode, Plan, plan_placement
-from .proportions import HAND, HEAD, NECK, Proportions, character_lengths, compare, track_lengths, typical_lengths
+from .proportions import (
+    HAND,
+    HEAD,
+    NECK,
+    Proportions,
+    character_lengths,
+    compare,
+    track_lengths,
+    typical_lengths,
+)
 from .reach import Reach, reach_contacts, stand
 from .retarget_face import move_face
 from .skeleton import BODY_BONES, HAND_BONES, JOINT, LEFT, RIGHT
-from .solid import SIDES, Solid, solid
+from .solid import SIDES, Side, Solid, solid
 from .trajectory import filled
 from .types import Intent, Motion, Track
 
@@ -54,9 +63,9 @@ def retarget(
     character takes the driver's place and overall size there, with its own proportions. In both, feet that
     stand on the ground stay on it.
 
-    `keep_contacts` lets hands reach for what the driver's touch (face, other hand, hips, arms), and feet stand
-    where the driver's stand; feet only at body strength 1. The result carries the intent: the driver's own,
-    or what is found in its movements.
+    `keep_contacts` lets hands reach for what the driver's touch (face, other hand, hips, arms), and feet
+    stand where the driver's stand; feet only at body strength 1. The result carries the intent: the
+    driver's own, or what is found in its movements.
 
     Strengths scale the departure from rest, bone by bone at constant length. 1 is the driver's motion. 0 is
     the pose in the subject's first view for body and hands (the driver's median where that does not show a
@@ -289,13 +298,11 @@ def _keep_contacts(
     return _with_joints(moved, after, reach_contacts(kept, reach), shift)
 
 
-def _plant_feet(
-    driver: Track, moved: Track, after: Solid, plan: Plan, reach: Reach
-) -> tuple[Tensor, Solid]:
+def _plant_feet(driver: Track, moved: Track, after: Solid, plan: Plan, reach: Reach) -> tuple[Tensor, Solid]:
     """Shift [F, 2] in pixels of the whole body onto its standing feet, and legs that reach for the rest.
 
-    While a foot stands, it moves as the driver's does, as the plan maps the ground: not at all, as a rule. Its
-    height is that of the ground, but how far to the side it stands is left to the bones.
+    While a foot stands, it moves as the driver's does, as the plan maps the ground: not at all, as a rule.
+    Its height is that of the ground, but how far to the side it stands is left to the bones.
     """
     weights = torch.stack([reach.weight("foot-ground", side) for side in SIDES], dim=1)  # F 2
     old, new = find_feet(driver), find_feet(moved)
@@ -313,8 +320,8 @@ def _plant_feet(
     return shift, stand(after, goals, weights)
 
 
-def _usual(gap: Tensor, reach: Reach, side: str) -> Tensor:
-    """[F] the median of a gap [F] within each contact of a foot with the ground, fading from one to the next."""
+def _usual(gap: Tensor, reach: Reach, side: Side) -> Tensor:
+    """[F] the median of a gap [F] within each stand of a foot, fading from one to the next."""
     level, total = torch.zeros_like(gap), torch.full_like(gap, 1e-6)
     for contact in reach.of("foot-ground", side):
         fade = reach.fade(contact)

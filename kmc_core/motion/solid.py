@@ -1,9 +1,10 @@
 """A person as points in space, for touching and reaching: metres where the motion has them, else pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Literal
 
 import torch
 from torch import Tensor
@@ -14,7 +15,8 @@ from .skeleton import JOINT, LEFT, RIGHT
 from .trajectory import filled
 from .types import Track
 
-SIDES: Final = {"left": LEFT, "right": RIGHT}
+Side = Literal["left", "right"]
+SIDES: Final[Mapping[Side, int]] = MappingProxyType({"left": LEFT, "right": RIGHT})
 PALM: Final = (0, 5, 9, 13, 17)  # the hand's points around its palm
 PALM_PER_FOREARM: Final = 0.35  # from the wrist to the palm's middle, where no hand is seen
 

@@ -1,4 +1,4 @@
-"""Figures for measuring retargeting: Anny's skeleton with any limb lengths, without its mesh, exact in every joint.
+"""Figures for measuring retargeting: Anny's skeleton with any limb lengths, without its mesh, exact joints.
 
 One motion is done by two figures with the same bone directions, so that the truth of the second is known.
 """
@@ -23,8 +23,8 @@ SIZE = (480, 640)
 FOV = 20.0
 BONE_JOINTS = {"shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist", "hip": "upperleg01",
                "knee": "lowerleg01", "ankle": "foot"}  # fmt: skip
-ALIGNED = (("upperarm01", "lowerarm01"), ("lowerarm01", "wrist"), ("upperleg01", "lowerleg01"), ("lowerleg01", "foot"),
-           ("wrist", "finger3-1"))  # fmt: skip
+ALIGNED = (("upperarm01", "lowerarm01"), ("lowerarm01", "wrist"), ("upperleg01", "lowerleg01"),
+           ("lowerleg01", "foot"), ("wrist", "finger3-1"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,10 @@ class Figure:
         self.rest: dict[str, Array] = {}
         for name, parent in zip(body.bones, body.parents, strict=True):
             above = body.bones[parent] if parent >= 0 else None
-            self.rest[name] = heads[name] if above is None else self.rest[above] + _factor(name, build) * (
-                heads[name] - heads[above]
+            self.rest[name] = (
+                heads[name]
+                if above is None
+                else self.rest[above] + _factor(name, build) * (heads[name] - heads[above])
             )
         self.points: dict[str, tuple[str, Array]] = {}  # name -> bone, offset [..., 3] from its head
         coco = dict(zip(annotate.labels, annotate.weights @ mesh[annotate.used], strict=True))
@@ -71,12 +73,17 @@ class Figure:
         for side, mark in (("left", "L"), ("right", "R")):
             for part in ("big_toe", "small_toe", "heel"):
                 ankle = heads[f"foot.{mark}"]
-                self.points[f"{side[0]}_{part}"] = f"foot.{mark}", build.leg * (coco[f"{side}_{part}"] - ankle)
+                self.points[f"{side[0]}_{part}"] = (
+                    f"foot.{mark}",
+                    build.leg * (coco[f"{side}_{part}"] - ankle),
+                )
         self.points["face"] = "head", build.head * (mesh[face_vertices()] - heads["head"])
         self.upright = annotate.upright
         self.leg = float(sum(np.linalg.norm(self.rest[b] - self.rest[a]) for a, b in
                              (("upperleg01.L", "lowerleg01.L"), ("lowerleg01.L", "foot.L"))))  # fmt: skip
-        middles = [(self.rest[f"{bone}.L"] + self.rest[f"{bone}.R"]) / 2 for bone in ("upperarm01", "upperleg01")]
+        middles = [
+            (self.rest[f"{bone}.L"] + self.rest[f"{bone}.R"]) / 2 for bone in ("upperarm01", "upperleg01")
+        ]
         self.trunk = float(np.linalg.norm(middles[0] - middles[1]))
         self.arm = float(sum(np.linalg.norm(self.rest[y] - self.rest[x]) for x, y in
                              (("upperarm01.L", "lowerarm01.L"), ("lowerarm01.L", "wrist.L"))))  # fmt: skip
@@ -101,14 +108,18 @@ class Figure:
             turns[name] = act.world.get(name, turns.get(above, np.tile(np.eye(3), (frames, 1, 1))))
             offset = self.rest[name] - self.rest[above] if above else self.rest[name]
             heads[name] = heads[above] + turns[above] @ offset if above else np.tile(offset, (frames, 1))
-        found = {f"{s.lower()}_{part}": heads[f"{bone}.{s}"] for part, bone in BONE_JOINTS.items() for s in "LR"}
+        found = {
+            f"{s.lower()}_{part}": heads[f"{bone}.{s}"] for part, bone in BONE_JOINTS.items() for s in "LR"
+        }
         for name, (bone, offset) in self.points.items():
             found[name] = heads[bone][:, None] + np.einsum("fij,pj->fpi", turns[bone], np.atleast_2d(offset))
             found[name] = found[name] if offset.ndim == 2 else found[name][:, 0]
         found["neck"] = (found["l_shoulder"] + found["r_shoulder"]) / 2
         found["pelvis"] = (found["l_hip"] + found["r_hip"]) / 2
         found["hands"] = np.stack([_hand(heads, side) for side in "LR"], 1)
-        low = np.min([found[f"{s}_{p}"][:, 2] for s in "lr" for p in ("heel", "big_toe", "small_toe")], axis=0)
+        low = np.min(
+            [found[f"{s}_{p}"][:, 2] for s in "lr" for p in ("heel", "big_toe", "small_toe")], axis=0
+        )
         move = act.shift * self.leg
         move = move - np.stack([0 * low, 0 * low, low], -1)
         return {k: v + move.reshape(frames, *[1] * (v.ndim - 2), 3) for k, v in found.items()}, turns
@@ -216,7 +227,7 @@ def _walk_away(act: Act, rest: dict[str, Array], t: Array, rng: np.random.Genera
         forward = 0.25 * -swing
         act.hands[side] = rest[f"upperarm01.{side}"] + leg * 0.62 * np.stack(
             [(0.2 if side == "L" else -0.2) + 0 * t, -forward, -0.95 + 0 * t], -1)  # fmt: skip
-    # The foot on the ground moves back by the change of sin(swing angle) times the leg, first one, then the other.
+    # The foot on the ground moves back by the change of sin(swing angle) times the leg, one after the other.
     angle = stride * np.cos(pace * t)
     step = np.abs(np.diff(np.sin(angle), prepend=np.sin(angle[0]))) * leg
     path = np.cumsum(step)

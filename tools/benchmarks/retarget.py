@@ -1,9 +1,9 @@
 """Retargeting against exact truth, the same motion on two people: make -s benchmark NAME=retarget [QUICK=1]
 
-Each case is a driver's motion, pictures of another figure, and that figure really doing the motion. Beside ours
-stand "no retargeting" (the driver's skeleton as it is) and "frame-0 bone scaling" (each limb stretched by the
-ratio of 2-D lengths between the picture and the clip's first frame, as common packs do), all shifted to lie best
-on the truth. Errors are in percent of the figure's height. Prints one JSON object as its last line.
+Each case is a driver's motion, pictures of another figure, and that figure really doing the motion. Beside
+ours stand "no retargeting" (the driver's skeleton as it is) and "frame-0 bone scaling" (limbs stretched by
+the ratio of 2-D lengths between the picture and the clip's first frame, as common packs do), all shifted to
+lie best on the truth. Errors are in percent of the figure's height. Prints one JSON object as its last line.
 """
 
 import argparse
@@ -38,7 +38,20 @@ from kmc_core.subject.types import Subject, View  # noqa: E402
 from kmc_core.training.annotate import Annotator  # noqa: E402
 from kmc_core.training.people import Body  # noqa: E402
 
-MOTIONS = ("wave", "point", "raise", "reach", "dance", "walk", "walk away", "run", "jump", "step", "turn", "sit")
+MOTIONS = (
+    "wave",
+    "point",
+    "raise",
+    "reach",
+    "dance",
+    "walk",
+    "walk away",
+    "run",
+    "jump",
+    "step",
+    "turn",
+    "sit",
+)
 TOUCHES = {"facepalm": "hand-face", "clap": "hand-hand", "hips": "hand-hip", "crossed": "hand-arm"}
 ACTIONS = {"hips": "hands on hips", "shake": "shake head", "step": "step aside", "raise": "raise arms",
            "reach": "gesture", "crossed": "cross arms", "walk away": "walk"}  # fmt: skip
@@ -130,7 +143,9 @@ def measure(stage: Stage, frames: int, takes: int) -> dict[str, object]:
         "feet_kept_without_ik": round(float(totals[5] / totals[3]), 4),
         "action_accuracy": round(float(right / count), 4),
         "action_accuracy_after_retargeting": round(float(right_after / count), 4),
-        "pairs": {pair.name: [round(float(v), 3) for v in row[:3]] for pair, row in zip(PAIRS, rows, strict=True)},
+        "pairs": {
+            pair.name: [round(float(v), 3) for v in row[:3]] for pair, row in zip(PAIRS, rows, strict=True)
+        },
     }
 
 
@@ -247,7 +262,7 @@ def contacts(stage: Stage, pair: Pair, frames: int, take: int) -> list[int]:
 def touches(
     a: Figure, b: Figure, act: Performance, results: list[Motion], kind: str, side: int
 ) -> tuple[Array, list[Array]]:
-    """Frames [F] in which a hand of `a` truly touches what `b` can reach, and in which each result touches it.
+    """Frames [F] in which a hand of `a` truly touches what `b` can reach, and in which each result does.
 
     A result touches where its palm is no further from the part than with `a`, times the part's size, and
     HELD; in space and in the picture.
@@ -261,15 +276,17 @@ def touches(
     hand_ratio, part_ratio = b.hand_size / a.hand_size, b.part_size(kind) / a.part_size(kind)
     touching = gap < TOUCH * a.height
     if kind in ("hand-face", "hand-hip"):
-        shoulder = of_b[f"{'lr'[side]}_shoulder"]
-        way = np.linalg.norm(surface(of_b, other, kind, side)(shoulder) - shoulder, axis=-1)
-        palm_way = hand_ratio * np.linalg.norm(palm - found["hands"][:, side, 0], axis=-1)
-        touching &= way < b.arm + palm_way + part_ratio * gap + HELD * b.height
+        start = of_b[f"{'lr'[side]}_shoulder"] + hand_ratio * (palm - found["hands"][:, side, 0])
+        way = np.linalg.norm(surface(of_b, other, kind, side)(start) - start, axis=-1)
+        touching &= way < b.arm + part_ratio * gap + HELD * b.height
     held = []
     for result in results:
         kept = np.ones(len(gap), bool)
         for space, points in ((3, in_metres(result, b)), (2, in_picture(result, b))):
-            offsets = [hand_ratio * (found["hands"][:, s][:, list(PALM)].mean(1) - found["hands"][:, s, 0]) for s in (0, 1)]
+            offsets = [
+                hand_ratio * (found["hands"][:, s][:, list(PALM)].mean(1) - found["hands"][:, s, 0])
+                for s in (0, 1)
+            ]
             mine, others = (points[f"{'lr'[s]}_wrist"] + offsets[s] for s in (side, 1 - side))
             flat = np.array([1, 1, space - 2])
             points = {name: path * flat for name, path in points.items()}
