@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .bones import SEEN
-from .contacts import find_feet, moving, spans
+from .contacts import find_feet, local_ground, moving, spans
 from .skeleton import JOINT
 from .solid import SIDES, Side, Solid
 from .types import Action, Contact, ContactKind, Track
@@ -40,7 +40,7 @@ SITTING: Final = 0.95  # radians between trunk and thighs; 0 stands
 STEPPING: Final = 0.05  # torso lengths that one foot rises above the other
 STRIDING: Final = 0.4  # torso lengths by which a foot passes the other in a walk
 RUNNING: Final = 1.3  # pairs of steps a second from which on a walk is a run
-FLYING: Final = 0.12  # torso lengths by which both feet rise at once in a jump
+FLYING: Final = 0.18  # torso lengths by which both feet rise at once in a jump
 TURNING: Final = 0.45  # radians that the shoulders turn
 SIDEWAYS: Final = 0.22  # torso lengths of a step to the side
 FACING: Final = 0.7  # cosine of the turn up to which moving across the picture is moving sideways
@@ -94,7 +94,7 @@ class Evidence:
         if feet is None or float(torch.isfinite(feet[..., 1]).all(dim=1).float().mean()) < 0.5:
             return None
         height = -feet[..., 1] / (self.body.torso * self.body.pixels[:, None])
-        return (height - height.nan_to_num(nan=1e9).amin()).nan_to_num()
+        return (height - local_ground(height, self.fps)[:, None]).nan_to_num()
 
     @cached_property
     def head(self) -> tuple[Tensor, Tensor]:
@@ -260,7 +260,11 @@ def _sit(evidence: Evidence) -> Tensor:
 def _jump(evidence: Evidence) -> Tensor:
     if evidence.lifted is None:
         return torch.zeros(evidence.frames)
-    return _spread((evidence.lifted.amin(dim=1) > FLYING).float(), evidence.fps) * (1 - _stepping(evidence))
+    assert evidence.track.body is not None
+    body = evidence.track.body[:, JOINT["pelvis"], 1].float()
+    pelvis = -body / (evidence.body.torso * evidence.body.pixels)
+    flies = (evidence.lifted.amin(dim=1) > FLYING) & (pelvis > pelvis.median() + FLYING / 2)
+    return _spread(flies.float(), evidence.fps) * (1 - _stepping(evidence))
 
 
 def _stepping(evidence: Evidence) -> Tensor:
@@ -329,7 +333,7 @@ def _arms_busy(evidence: Evidence, side: Side) -> Tensor:
 
 def _dance(evidence: Evidence) -> Tensor:
     arms = _either(evidence, lambda e, side: _arms_busy(e, side) * (_hand_height(e, side) > DANCING))
-    return _legs_busy(evidence) * _spread(arms, evidence.fps)
+    return _stepping(evidence) * _spread(arms, evidence.fps)
 
 
 def _raise_arms(evidence: Evidence) -> Tensor:

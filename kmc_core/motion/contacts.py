@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .bones import SEEN
@@ -135,9 +136,7 @@ def _foot_contacts(body: Solid, feet: Tensor, fps: float) -> Iterator[Contact]:
     height = -feet[..., 1]
     lower = height.nan_to_num(nan=float("inf")).amin(dim=1)
     above = (height - lower[:, None]) / torso[:, None]
-    window = round(AIR_SECONDS * fps)
-    ground = torch.stack([lower[max(0, f - window) : f + window + 1].amin() for f in range(len(lower))])
-    flying = (lower - ground) / torso > AIRBORNE
+    flying = (lower - local_ground(height, fps)) / torso > AIRBORNE
     reach = max(1, round(SPEED_WINDOW * fps / 2))
     for side, row in SIDES.items():
         speed = moving(feet[:, row, :2], reach, fps) / torso
@@ -146,6 +145,13 @@ def _foot_contacts(body: Solid, feet: Tensor, fps: float) -> Iterator[Contact]:
         loosest = min(FOOT_HEIGHT[1] / FOOT_HEIGHT[0], FOOT_SPEED[1] / FOOT_SPEED[0])
         for first, last in spans(gap, 1.0, loosest, max(1, round(SHORTEST * fps))):
             yield Contact("foot-ground", side, first, last)
+
+
+def local_ground(height: Tensor, fps: float) -> Tensor:
+    """[F] where the ground is: the least height of both feet [F, 2] (nan where unseen) within AIR_SECONDS."""
+    lower = height.nan_to_num(nan=float("inf")).amin(dim=1)
+    reach = round(AIR_SECONDS * fps)
+    return -F.max_pool1d(-lower[None, None], 2 * reach + 1, 1, reach)[0, 0]
 
 
 def moving(path: Tensor, reach: int, fps: float) -> Tensor:

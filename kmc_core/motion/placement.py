@@ -103,8 +103,8 @@ def _ground(track: Track, standing: Tensor) -> Tensor | None:
     pelvis, seen = _anchors(track)[PELVIS]
     if not bool(stands.any()) or not bool((seen > 0).any()):
         return None
-    # Of two feet in one picture the lower one is nearer, and both are on the ground: their middle is below.
-    height = (ankles[..., 1] * stands).sum(dim=1) / stands.sum(dim=1).clamp(min=1)
+    # The lower foot: the other may stand further away, or be just off the ground.
+    height = ankles[..., 1].masked_fill(~stands, -float("inf")).amax(dim=1)
     beside = weighted_median(pelvis[:, 0], seen)
     return torch.stack([beside, weighted_median(height, stands.any(dim=1).float())])
 
