@@ -66,7 +66,7 @@ def pixels_per_metre(track: Track) -> Tensor:
     points, world, depth = track.body[..., :2].float(), track.world[..., :2].float(), track.world[..., 2:]
     weight = track.body[..., 3:].float() * (track.body[..., 3:] >= SEEN)  # F J 1
     enough = (weight > 0).sum(dim=(1, 2)) >= SCALE_JOINTS
-    weight = weight / (1 + (depth.float() / SAME_DEPTH).square())
+    weight = weight / (1 + (depth.float() / SAME_DEPTH).square()).square()
     total = weight.sum(dim=1, keepdim=True).clamp(min=1e-6)
     points = points - (points * weight).sum(dim=1, keepdim=True) / total
     world = world - (world * weight).sum(dim=1, keepdim=True) / total

@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter clips, one of each")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    print(json.dumps(measure(Stage(), 36 if args.quick else 72, 1 if args.quick else 3)))
+    print(json.dumps(measure(Stage(), 36 if args.quick else 48, 1 if args.quick else 2)))
 
 
 class Stage:
