@@ -22,6 +22,7 @@ from moving_person import Build, Shot, at, character, person, view
 
 FPS, FRAMES = 25.0, 50
 PIXELS = 300.0  # a metre
+LEGS = ("hip", "knee", "ankle", "heel", "big_toe", "small_toe")
 SHORT, BIG_HEAD = Build(arm=0.65), Build(arm=0.8, leg=0.7, head=1.6)
 
 
@@ -211,6 +212,16 @@ def test_standing_feet_do_not_slide_on_longer_legs() -> None:
         slides = [float((b[:, ankle, :2] - b[:1, ankle, :2]).norm(dim=-1).max())
                   for b in (result, driver.tracks[0].body)]  # fmt: skip
         assert slides[0] < slides[1] + 0.01 * 1.75 * PIXELS
+
+
+def test_a_bust_picture_keeps_its_neck_in_place_whatever_the_legs_do() -> None:
+    whole, bust = Build(leg=0.6), Shot(visible=set(JOINT) - {n for n in JOINT if n[2:] in LEGS} - {"pelvis"})
+    small = view(at(person(1, whole, Shot(scale=90)).tracks[0], 0))
+    first = character(whole, bust).views[0]
+    result = retarget(moves("idle"), Subject("two views", (first, small))).tracks[0].body
+    assert result is not None and first.pose.body is not None
+    neck = JOINT["neck"]
+    assert float((result[:, neck, :2] - first.pose.body[:, neck, :2]).norm(dim=-1).max()) < 1.0
 
 
 def test_lengths_from_metres_do_not_shrink_when_limbs_point_at_the_camera() -> None:

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -62,6 +63,7 @@ class Evidence:
 
     @property
     def frames(self) -> int:
+        """Number of frames F."""
         return len(self.body.joints)
 
     def joint(self, name: str) -> Tensor:
@@ -115,8 +117,10 @@ class Evidence:
     @cached_property
     def turn(self) -> Tensor:
         """[F] radians by which the shoulders are turned from the camera; 0 without depth."""
+        if not self.body.metric:
+            return torch.zeros(self.frames)
         across = self.joint("l_shoulder") - self.joint("r_shoulder")
-        return torch.atan2(across[:, 2], across[:, 0]) if self.body.metric else torch.zeros(self.frames)
+        return torch.from_numpy(np.unwrap(torch.atan2(across[:, 2], across[:, 0]).numpy()))
 
 
 def find_actions(track: Track, body: Solid, contacts: tuple[Contact, ...], fps: float) -> tuple[Action, ...]:
@@ -212,7 +216,7 @@ def _wave(evidence: Evidence) -> Tensor:
         swing = torch.maximum(e.repeats(path[:, 0], WAVING, SWAY), e.repeats(path[:, 2], WAVING, SWAY))
         return swing * lifted * sideways * (1 - _pointing(e, side))
 
-    return _either(evidence, waves) * (1 - _legs_busy(evidence))
+    return _either(evidence, waves)
 
 
 def _pointing(evidence: Evidence, side: Side) -> Tensor:
@@ -317,10 +321,6 @@ def _run(evidence: Evidence) -> Tensor:
 
 def _step(evidence: Evidence) -> Tensor:
     return _stepping(evidence) * _sideways(evidence) * (1 - _striding(evidence))
-
-
-def _legs_busy(evidence: Evidence) -> Tensor:
-    return torch.maximum(_stepping(evidence), _sideways(evidence))
 
 
 def _arms_busy(evidence: Evidence, side: Side) -> Tensor:

@@ -52,6 +52,7 @@ class Plan:
     rest_scale: float  # result pixels per pixel of that pose
     nose: Placement | None = None  # the head's own placement, where it has one
     face: Placement | None = None
+    grounded: bool = False  # whether `place` maps the ground onto the ground
 
 
 def plan_placement(
@@ -77,20 +78,21 @@ def plan_placement(
         rest = size / proportions.size if math.isfinite(proportions.size) else 1.0
         if ground is not None:
             place = Placement(ground, place(ground), size * stride)
-        return Plan(place, size, proportions.relative * size, pose, rest)
+        return Plan(place, size, proportions.relative * size, pose, rest, grounded=ground is not None)
     if mode != "match picture":
         raise KMCError(f"Placement is '{mode}'; choose 'match picture' or 'match video'.")
     anchor, size = _shared_anchor(driver, pose, proportions), proportions.size
     place = _match_at(anchor, driver, pose, size)
     lengths = proportions.relative * size
     own_ground = _ground(pose, torch.ones(pose.frames, 2, dtype=torch.bool))
+    grounded = False
     if anchor == PELVIS and ground is not None and own_ground is not None:
-        place = Placement(ground, own_ground, size * stride)
+        place, grounded = Placement(ground, own_ground, size * stride), True
     heads: dict[str, Placement] = {}
     if anchor != PELVIS:  # a bust shot, where the head must stay in its place in the picture
         shared = [name for name in (NOSE, FACE_CENTRE) if _is_shared(name, driver, pose)]
         heads = {name: _match_at(name, driver, pose, body_strength * float(lengths[FACE])) for name in shared}
-    return Plan(place, size, lengths, pose, 1.0, heads.get(NOSE), heads.get(FACE_CENTRE))
+    return Plan(place, size, lengths, pose, 1.0, heads.get(NOSE), heads.get(FACE_CENTRE), grounded)
 
 
 def _ground(track: Track, standing: Tensor) -> Tensor | None:
