@@ -10,6 +10,7 @@ import torch
 
 from harness.inprocess import InProcessHost
 from kmc_core.motion.files import save_motion
+from kmc_core.motion.fit_report import report_fit
 from kmc_core.motion.openpose import to_pose_keypoint
 from kmc_core.motion.retarget import retarget
 from media import astronaut
@@ -241,6 +242,8 @@ def test_retarget_fits_the_motion_to_the_subject(host: InProcessHost) -> None:
     expected = retarget(motion, subject, face_strength=0.5)
     assert torch.equal(result.output("3").tracks[0].body, expected.tracks[0].body)
     assert torch.equal(result.output("3").tracks[0].face.expression, expected.tracks[0].face.expression)
+    assert asdict(result.output("3").tracks[0].intent) == asdict(expected.tracks[0].intent)
+    assert result.output("3", 1) == report_fit(motion, expected, subject)
 
 
 def test_preview_draws_every_frame_and_shows_a_video(host: InProcessHost) -> None:

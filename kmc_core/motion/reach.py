@@ -56,7 +56,7 @@ def reach_contacts(before: Solid, reach: Reach) -> Solid:
     after = before
     goals: dict[Side, Tensor] = {}
     for _ in range(ROUNDS):
-        wanted = {side: _goal(after, reach, side) for side in SIDES}
+        wanted: dict[Side, tuple[Tensor, Tensor]] = {side: _goal(after, reach, side) for side in SIDES}
         for side, (goal, weight) in wanted.items():
             # Halfway each time: two hands that follow each other would overshoot in turn.
             goals[side] = torch.lerp(goals[side], goal, 0.5) if side in goals else goal
