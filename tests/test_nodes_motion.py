@@ -1,6 +1,7 @@
 """The motion nodes on the real host: encode, draw, keep, load, fit."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
