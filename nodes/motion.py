@@ -9,6 +9,7 @@ from ..kmc_core.host.media import clip_of
 from ..kmc_core.host.nets import backends, hooks, perception
 from ..kmc_core.host.preview import preview
 from ..kmc_core.motion.files import load_motion, save_motion
+from ..kmc_core.motion.fit_report import report_fit
 from ..kmc_core.motion.openpose import from_pose_keypoint
 from ..kmc_core.motion.retarget import retarget
 from ..kmc_core.perception.extract import encode_body, encode_face, encode_hands
@@ -142,17 +143,39 @@ class RetargetMotion(io.ComfyNode):
                     advanced=True,
                     tooltip="Which person of the motion to take when it holds several, from 0.",
                 ),
+                io.Boolean.Input(
+                    "keep_contacts",
+                    default=True,
+                    optional=True,
+                    advanced=True,
+                    tooltip=(
+                        "Hands reach for what the driver's touch (face, other hand, hips, arms), and feet "
+                        "stay on the ground. Off keeps the driver's angles alone."
+                    ),
+                ),
             ],
             outputs=[
                 sockets.Motion.Output(
                     "motion", tooltip="The motion in the character's picture, for Animate Conditioning."
-                )
+                ),
+                io.String.Output(
+                    "report",
+                    tooltip="Which proportions were taken or limited, what is missing, actions and touches.",
+                ),
             ],
         )
 
     @classmethod
     def execute(
-        cls, motion, subject, placement, body_strength, face_strength, hand_strength, person
+        cls,
+        motion,
+        subject,
+        placement,
+        body_strength,
+        face_strength,
+        hand_strength,
+        person,
+        keep_contacts=True,
     ) -> io.NodeOutput:
         fitted = retarget(
             motion,
@@ -162,8 +185,9 @@ class RetargetMotion(io.ComfyNode):
             body_strength=body_strength,
             face_strength=face_strength,
             hand_strength=hand_strength,
+            keep_contacts=keep_contacts,
         )
-        return io.NodeOutput(fitted)
+        return io.NodeOutput(fitted, report_fit(motion, fitted, subject, track=person))
 
 
 def _strength(name: str, tooltip: str) -> io.Float.Input:

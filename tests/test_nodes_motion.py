@@ -1,6 +1,7 @@
 """The motion nodes on the real host: encode, draw, keep, load, fit."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 
 from harness.inprocess import InProcessHost
 from kmc_core.motion.files import load_tensors, save_motion
+from kmc_core.motion.fit_report import report_fit
 from kmc_core.motion.openpose import to_pose_keypoint
 from kmc_core.motion.retarget import retarget
 from kmc_core.motion.viewer_data import VIEW_FILE
@@ -242,6 +244,8 @@ def test_retarget_fits_the_motion_to_the_subject(host: InProcessHost) -> None:
     expected = retarget(motion, subject, face_strength=0.5)
     assert torch.equal(result.output("3").tracks[0].body, expected.tracks[0].body)
     assert torch.equal(result.output("3").tracks[0].face.expression, expected.tracks[0].face.expression)
+    assert asdict(result.output("3").tracks[0].intent) == asdict(expected.tracks[0].intent)
+    assert result.output("3", 1) == report_fit(motion, expected, subject)
 
 
 def test_preview_draws_every_frame_and_shows_a_video(host: InProcessHost) -> None:

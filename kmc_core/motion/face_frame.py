@@ -43,10 +43,14 @@ def from_head_frame(frame: HeadFrame) -> Tensor:
     return frame.centre[:, None] + frame.scale[:, None, None] * (frame.shape @ frame.rotation.transpose(1, 2))
 
 
-def neutral_shape(face: FaceMotion, shape: Tensor) -> Tensor:
-    """[478, 3] the median shape [F, 478, 3] over the frames in which the face expresses least."""
+def calm_frames(face: FaceMotion) -> Tensor:
+    """Indices of the seen frames in which the face expresses least; at least one face must be seen."""
     seen = (face.confidence >= SEEN).nonzero()[:, 0]
     activity = face.expression[seen, 1:].sum(dim=1)  # the first coefficient is "neutral" itself
     count = min(len(seen), max(NEUTRAL_FRAMES, round(NEUTRAL_SHARE * len(seen))))
-    calm = seen[activity.argsort(stable=True)[:count]]
-    return shape[calm].median(dim=0).values
+    return seen[activity.argsort(stable=True)[:count]]
+
+
+def neutral_shape(face: FaceMotion, shape: Tensor) -> Tensor:
+    """[478, 3] the median shape [F, 478, 3] over the calm frames."""
+    return shape[calm_frames(face)].median(dim=0).values

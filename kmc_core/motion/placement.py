@@ -1,4 +1,9 @@
-"""Placing a character: where the driver's picture lies in its picture, and how large each part becomes."""
+"""Placing a character: where the driver's picture lies in its picture, and how large each part becomes.
+
+A person who stands, walks or sits with the feet on the ground is placed by the ground, and its way over the
+ground scales with its legs, so that feet do not slide. All others are placed by the pelvis, a bust by its
+neck and head.
+"""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +15,7 @@ from torch import Tensor
 from ..errors import KMCError
 from .bones import SEEN, weighted_median
 from .face_frame import to_head_frame
-from .proportions import FACE, Proportions
+from .proportions import FACE, Proportions, bone
 from .skeleton import BODY_JOINTS, JOINT, LEFT, RIGHT
 from .types import Track
 
@@ -19,6 +24,8 @@ PlacementMode = Literal["match picture", "match video"]
 PELVIS, NOSE, FACE_CENTRE = "pelvis", "nose", "face"  # names of anchors
 ROOTS: Final = tuple(JOINT[name] for name in (PELVIS, "neck", NOSE))
 OFTEN: Final = 0.5  # share of the frames in which an anchor must be seen to be preferred
+GROUNDED: Final = 0.3  # share of the frames in which a foot must stand for the ground to be the anchor
+_LEG: Final = (bone("l_hip", "l_knee"), bone("l_knee", "l_ankle"))
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,14 @@ class Placement:
 class Plan:
     """All that moving the parts needs to know about driver and character."""
 
-    place: Placement
-    lengths: Tensor  # [LENGTHS] character pixels per driver pixel, part by part
+    place: Placement  # of the body's root, and so of the ground that it stands on
+    size: float  # character pixels per driver pixel
+    lengths: Tensor  # [LENGTHS] the same, part by part
     pose: Track  # the character's, in its first view
     rest_scale: float  # result pixels per pixel of that pose
     nose: Placement | None = None  # the head's own placement, where it has one
     face: Placement | None = None
+    grounded: bool = False  # whether `place` maps the ground onto the ground
 
 
 def plan_placement(
@@ -54,26 +63,52 @@ def plan_placement(
     picture: tuple[int, int],
     proportions: Proportions,
     body_strength: float,
+    standing: Tensor,
 ) -> Plan:
     """Where and how large the driver's parts become in the picture; `video` and `picture` are width, height.
 
-    `body_strength` scales how far the head leaves its place in a bust shot. Raises KMCError where nothing
-    that both show tells size or place.
+    `body_strength` scales how far the head leaves its place in a bust shot; `standing` [F, 2] tells which of
+    the driver's feet stand on the ground. Raises KMCError where nothing that both show tells size or place.
     """
+    ground = _ground(driver, standing)
+    stride = float(proportions.relative[list(_LEG)].mean())
     if mode == "match video":
         place = _match_frames(video, picture)
-        rest = place.scale / proportions.size if math.isfinite(proportions.size) else 1.0
-        return Plan(place, proportions.relative * place.scale, pose, rest)
+        size = place.scale
+        rest = size / proportions.size if math.isfinite(proportions.size) else 1.0
+        if ground is not None:
+            place = Placement(ground, place(ground), size * stride)
+        return Plan(place, size, proportions.relative * size, pose, rest, grounded=ground is not None)
     if mode != "match picture":
         raise KMCError(f"Placement is '{mode}'; choose 'match picture' or 'match video'.")
-    anchor = _shared_anchor(driver, pose, proportions)
-    place = _match_at(anchor, driver, pose, proportions.size)
-    lengths = proportions.relative * place.scale
+    anchor, size = _shared_anchor(driver, pose, proportions), proportions.size
+    place = _match_at(anchor, driver, pose, size)
+    lengths = proportions.relative * size
+    own_ground = _ground(pose, torch.ones(pose.frames, 2, dtype=torch.bool))
+    grounded = False
+    if anchor == PELVIS and ground is not None and own_ground is not None:
+        place, grounded = Placement(ground, own_ground, size * stride), True
     heads: dict[str, Placement] = {}
     if anchor != PELVIS:  # a bust shot, where the head must stay in its place in the picture
         shared = [name for name in (NOSE, FACE_CENTRE) if _is_shared(name, driver, pose)]
         heads = {name: _match_at(name, driver, pose, body_strength * float(lengths[FACE])) for name in shared}
-    return Plan(place, lengths, pose, 1.0, heads.get(NOSE), heads.get(FACE_CENTRE))
+    return Plan(place, size, lengths, pose, 1.0, heads.get(NOSE), heads.get(FACE_CENTRE), grounded)
+
+
+def _ground(track: Track, standing: Tensor) -> Tensor | None:
+    """[2] the point of the ground below the pelvis' median place; None where the feet are seldom on it."""
+    if track.body is None or float(standing.any(dim=1).float().mean()) < GROUNDED:
+        return None
+    body = track.body.float()
+    ankles = body[:, [JOINT["l_ankle"], JOINT["r_ankle"]]]  # F 2 4
+    stands = standing & (ankles[..., 3] >= SEEN)
+    pelvis, seen = _anchors(track)[PELVIS]
+    if not bool(stands.any()) or not bool((seen > 0).any()):
+        return None
+    # The lower foot: the other may stand further away, or be just off the ground.
+    height = ankles[..., 1].masked_fill(~stands, -float("inf")).amax(dim=1)
+    beside = weighted_median(pelvis[:, 0], seen)
+    return torch.stack([beside, weighted_median(height, stands.any(dim=1).float())])
 
 
 def _shared_anchor(driver: Track, pose: Track, proportions: Proportions) -> str:

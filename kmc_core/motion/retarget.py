@@ -1,8 +1,8 @@
 """Retargeting: one person's motion moved onto a character with other proportions, in its picture's pixels.
 
 Body: the driver's bone directions with the character's bone lengths. Lengths are medians over all frames and
-all views, so that one foreshortened frame does not shorten a limb. Hands ride on the wrists, the face on the
-head.
+all views, so that one foreshortened frame does not shorten a limb. Then hands reach for what they touched and
+feet stand where they stood. Hands ride on the wrists, the face on the head.
 """
 
 import math
@@ -17,17 +17,27 @@ from torch import Tensor
 from ..errors import KMCError
 from .bones import SEEN, weighted_median
 from .character import Character
+from .intent import find_intent
+from .keep_touching import keep_touching
 from .part import track_of
 from .placement import NOSE, OFTEN, ROOTS, PlacementMode, Plan, plan_placement
-from .proportions import HAND, Proportions, character_lengths, compare, track_lengths, typical_lengths
+from .proportions import (
+    HAND,
+    HEAD,
+    NECK,
+    Proportions,
+    character_lengths,
+    compare,
+    track_lengths,
+    typical_lengths,
+)
 from .retarget_face import move_face
-from .skeleton import BODY_BONES, HAND_BONES, JOINT, LEFT, RIGHT
+from .skeleton import BODY_BONES, HAND_BONES, JOINT
+from .solid import SIDES, WRISTS
 from .trajectory import filled
-from .types import Motion, Track
+from .types import Intent, Motion, Track
 
 EMPTY: Final[Mapping[int, Tensor]] = MappingProxyType({})
-
-WRISTS: Final = {LEFT: JOINT["l_wrist"], RIGHT: JOINT["r_wrist"]}
 
 
 def retarget(
@@ -39,13 +49,19 @@ def retarget(
     body_strength: float = 1.0,
     face_strength: float = 1.0,
     hand_strength: float = 1.0,
+    keep_contacts: bool = True,
 ) -> Motion:
     """The motion of one track as `subject` would do it: one track, in pixels of the subject's first picture.
 
     "match picture" starts from the picture: the character keeps its size and, at the driver's median
     position, its place: that of the pelvis, else (in a bust shot) those of the neck and of the head, each by
     itself. "match video" keeps the driver's framing: the video's frame is fitted into the picture, and the
-    character takes the driver's place and overall size there, with its own proportions.
+    character takes the driver's place and overall size there, with its own proportions. In both, feet that
+    stand on the ground stay on it.
+
+    `keep_contacts` lets hands reach for what the driver's touch (face, other hand, hips, arms), and feet
+    stand where the driver's stand; feet only at body strength 1. The result carries the intent: the
+    driver's own, or what is found in its movements.
 
     Strengths scale the departure from rest, bone by bone at constant length. 1 is the driver's motion. 0 is
     the pose in the subject's first view for body and hands (the driver's median where that does not show a
@@ -65,16 +81,23 @@ def retarget(
             raise KMCError(f"The {name} strength is {value}; give a number from 0 up.")
     first = subject.views[0]
     size = (first.image.shape[-1], first.image.shape[-2])
+    intent = find_intent(driver, motion.fps) if driver.intent is None else driver.intent
+    standing = _standing(intent, driver.frames)
     proportions = compare(typical_lengths(*track_lengths(driver)), character_lengths(subject))
-    plan = plan_placement(placement, driver, motion.size, first.pose, size, proportions, body_strength)
+    plan = plan_placement(
+        placement, driver, motion.size, first.pose, size, proportions, body_strength, standing
+    )
     body = None if driver.body is None else _move_body(driver.body, plan, body_strength)
     moved = replace(
         driver,
         body=body,
         world=_move_world(driver, proportions),
         hands=None if driver.hands is None else _move_hands(driver, body, plan, hand_strength),
-        face=move_face(driver, body, subject, plan, face_strength),
+        intent=intent,
     )
+    if keep_contacts:
+        moved = keep_touching(driver, moved, plan, proportions, motion.fps, body_strength)
+    moved = replace(moved, face=move_face(driver, moved.body, subject, plan, face_strength))
     return Motion(fps=motion.fps, size=size, tracks=(moved,))
 
 
@@ -123,8 +146,13 @@ def _walk(
     """
     old, new = points.clone(), target[:, None].expand_as(points).clone()
     old[:, root] = filled(points[:, root], seen[:, root])
+    face = _before_ears(points, seen)
     for parent, child, index in _walk_order(root):
         vector = (points[:, child] - old[:, parent]) * lengths[index]
+        if face is not None and {parent, child} == {JOINT["neck"], JOINT["nose"]}:
+            ahead = face if child == JOINT["nose"] else -face
+            neck = points[:, child] - old[:, parent] - ahead
+            vector = neck * lengths[NECK] + ahead * lengths[HEAD]
         if child in rest and strength != 1:
             vector = torch.where(seen[:, parent, None], _blend(rest[child], vector, strength), vector)
         here = seen[:, child, None]
@@ -132,6 +160,14 @@ def _walk(
         new[:, child] = torch.where(here, place, new[:, parent])
         old[:, child] = torch.where(here, points[:, child], old[:, parent])
     return new
+
+
+def _before_ears(points: Tensor, seen: Tensor) -> Tensor | None:
+    """[F, 3] from the middle between the ears to the nose; None where both ears are never seen."""
+    ears, nose = [JOINT["l_ear"], JOINT["r_ear"]], JOINT["nose"]
+    whole = seen[:, ears].all(dim=1) & seen[:, nose]
+    offset = points[:, nose] - points[:, ears].mean(dim=1)
+    return filled(offset, whole) if bool(whole.any()) else None
 
 
 def _blend(rest: Tensor, vector: Tensor, strength: float) -> Tensor:
@@ -150,7 +186,7 @@ def _move_body(body: Tensor, plan: Plan, strength: float) -> Tensor:
     if root is None:
         root = int(seen.sum(dim=0).argmax())
     start = filled(points[:, root], seen[:, root])
-    target = torch.cat([plan.place(start[:, :2]), start[:, 2:] * plan.place.scale], dim=1)
+    target = torch.cat([plan.place(start[:, :2]), start[:, 2:] * plan.size], dim=1)
     rest: dict[int, Tensor] = {}
     if strength != 1:
         middle = weighted_median(target, seen[:, root, None].expand_as(target).float()).nan_to_num()
@@ -159,7 +195,7 @@ def _move_body(body: Tensor, plan: Plan, strength: float) -> Tensor:
     pinned: dict[int, Tensor] = {}
     if plan.nose is not None:
         nose = points[:, JOINT[NOSE]]
-        pinned[JOINT[NOSE]] = torch.cat([plan.nose(nose[:, :2]), nose[:, 2:] * plan.place.scale], dim=1)
+        pinned[JOINT[NOSE]] = torch.cat([plan.nose(nose[:, :2]), nose[:, 2:] * plan.size], dim=1)
     moved = _walk(points, seen, root, target, plan.lengths, rest=rest, pinned=pinned, strength=strength)
     return torch.cat([moved * seen[..., None], body[..., 3:]], dim=-1)
 
@@ -231,3 +267,12 @@ def _blend_hand(points: Tensor, confidence: Tensor, plan: Plan, side: int, stren
         vector = _blend(still[child] - still[parent], points[:, child] - points[:, parent], strength)
         blended[:, child] = blended[:, parent] + vector
     return blended
+
+
+def _standing(intent: Intent, frames: int) -> Tensor:
+    """[F, 2] which feet are on the ground, left and right."""
+    standing = torch.zeros(frames, 2, dtype=torch.bool)
+    for contact in intent.contacts:
+        if contact.kind == "foot-ground":
+            standing[contact.start : contact.end, SIDES[contact.side]] = True
+    return standing

@@ -1,18 +1,26 @@
-"""The face's part of retargeting: the character's own face, with the driver's expression and head pose."""
+"""The face's part of retargeting: the character's own face, with the driver's expression and head pose.
+
+Expressions move as a difference to the driver's face at rest. Three things are no difference and are kept as
+they are: closed eyes, closed lips, and where the eyes look.
+"""
 
 from dataclasses import replace
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from .bones import SEEN
 from .character import Character
+from .expression import move_expression, move_shape, neutral_expression
 from .face_frame import HeadFrame, from_head_frame, neutral_shape, to_head_frame
 from .placement import Plan
 from .proportions import FACE
-from .skeleton import JOINT
+from .skeleton import EXPRESSIONS, JOINT
 from .trajectory import filled
 from .types import FaceMotion, Track
+
+CLOSED_EYES: Final = 0.5  # blink from which on a picture's eyes are shut and tell no eye at rest
 
 
 def move_face(
@@ -25,22 +33,19 @@ def move_face(
     driver's own neutral face stands in for its shape.
     """
     face = driver.face
-    if face is None:
-        return None
+    if face is None or not _seen(face).any():
+        return face
     frame = to_head_frame(face)
     neutral = neutral_shape(face, frame.shape)
-    own = _own_shape(character)
-    shape = (neutral if own is None else own) + strength * (frame.shape - neutral)
+    own, own_expression = _own_face(character)
+    shape = move_shape(frame.shape, neutral, neutral if own is None else own, strength)
+    expression = move_expression(face.expression.float(), neutral_expression(face), own_expression, strength)
     centre = _centres(driver, frame, body, plan)
     size = plan.lengths[FACE]
     moved = HeadFrame(centre, frame.scale * size, frame.rotation, shape)
-    seen = (face.confidence >= SEEN).float()
+    seen = _seen(face).float()
     offset = (face.crop[:, :2] - frame.centre[:, :2]) * size
     crop = torch.cat([centre[:, :2] + offset, face.crop[:, 2:] * size], dim=1)
-    expression = face.expression.float().clone()
-    expression[:, 1:] = (expression[:, 1:] * strength).clamp(
-        0, 1
-    )  # the first coefficient is "neutral" itself
     return replace(
         face,
         landmarks=from_head_frame(moved) * seen[:, None, None],
@@ -49,18 +54,25 @@ def move_face(
     )
 
 
-def _own_shape(character: Character) -> Tensor | None:
-    """[478, 3] the character's face, from the view that faces the camera most."""
-    faces = [view for view in character.views if view.pose.face is not None and _seen(view.pose.face)]
-    if not faces:
-        return None
-    pose = min(faces, key=lambda view: abs(view.yaw)).pose
-    assert pose.face is not None
-    return to_head_frame(pose.face).shape[0]
+def _own_face(character: Character) -> tuple[Tensor | None, Tensor]:
+    """[478, 3] the character's face and its expression [52], from the view that faces the camera most.
+
+    Views with open eyes come first: shut ones do not show what they look like at rest.
+    """
+    blinks = [EXPRESSIONS.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
+    shown = [
+        (bool((face.expression[0, blinks] > CLOSED_EYES).any()), abs(view.yaw), index, face)
+        for index, view in enumerate(character.views)
+        if (face := view.pose.face) is not None and bool(_seen(face)[0])
+    ]
+    if not shown:
+        return None, torch.zeros(len(EXPRESSIONS))
+    face = min(shown, key=lambda entry: entry[:3])[3]
+    return to_head_frame(face).shape[0], face.expression[0].float()
 
 
-def _seen(face: FaceMotion) -> bool:
-    return float(face.confidence[0]) >= SEEN
+def _seen(face: FaceMotion) -> Tensor:
+    return face.confidence >= SEEN
 
 
 def _centres(driver: Track, frame: HeadFrame, body: Tensor | None, plan: Plan) -> Tensor:

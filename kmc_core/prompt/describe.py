@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..motion.skeleton import EXPRESSIONS, JOINT
-from ..motion.types import FaceMotion, Motion, Track
+from ..motion.types import FaceMotion, Intent, Motion, Track
 
 SEEN = 0.3  # a joint counts as seen above this confidence
 PRESENT = 0.5  # share of frames in which a joint must be seen to shape the framing
@@ -17,6 +17,15 @@ GESTURE, FAST = 0.5, 2.0
 TURN = 0.35  # radians of head yaw between extremes that people call "turning the head" (20 degrees)
 SPEAK = 0.06  # standard deviation of jawOpen above which lips are moving
 SMILE = 0.35  # mean smile coefficient of an open smile
+LASTING = 0.15  # share of the clip that an action must fill to be named
+# Names of motion/actions.py in the words of the training captions; "gesture" and "idle" are told by measures.
+ACTIONS = {
+    "wave": "waving", "clap": "clapping", "point": "pointing", "facepalm": "covering the face with a hand",
+    "hands on hips": "standing with hands on the hips", "cross arms": "standing with crossed arms",
+    "nod": "nodding", "shake head": "shaking the head", "sit": "sitting", "walk": "walking", "run": "running",
+    "jump": "jumping", "step aside": "stepping aside", "turn": "turning around",
+    "raise arms": "raising the arms", "dance": "dancing",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,8 +42,21 @@ def describe_motion(motion: Motion) -> MotionWords:
     if not motion.frames:
         return MotionWords()
     track = motion.tracks[0]
-    phrases = [*_body_phrases(track, motion.fps), *(_face_phrases(track.face) if track.face else [])]
+    body = _intent_phrases(track.intent, motion.frames) or _body_phrases(track, motion.fps)
+    face = _face_phrases(track.face) if track.face else []
+    if "shaking the head" in body:
+        face = [phrase for phrase in face if phrase != "turning the head"]
+    phrases = [*body, *face]
     return MotionWords(action=" and ".join(phrases), camera="fixed camera", shot=_shot(track))
+
+
+def _intent_phrases(intent: Intent | None, frames: int) -> list[str]:
+    """The named actions that last, each once, in the order of their start."""
+    lasting: dict[str, int] = {}
+    for action in intent.actions if intent is not None else ():
+        lasting[action.name] = lasting.get(action.name, 0) + action.end - action.start
+    return [ACTIONS[name] for name, length in lasting.items()
+            if name in ACTIONS and length >= LASTING * frames]  # fmt: skip
 
 
 def _shot(track: Track) -> str:
