@@ -154,7 +154,7 @@ def faulty_cases(studio: Studio) -> list[Case]:
     people = {shot: character(studio, shot, 140) for shot in ("full", "half", "bust")}
     whole = people["full"]
     small = adjust(full, Adjustment(scale=0.35))
-    fast = retime(noisy(film(studio, Take("wave", seed=37, frames=120))[0], NOISE, 6), 5.0)
+    fast = retime(noisy(film(studio, Take("raise", seed=37, frames=144))[0], NOISE, 6), 6.0)
     tiny = noisy(film(studio, Take("wave", seed=38, size=(120, 160)))[0], NOISE, 7)
     aside = cropped(adjust(full, Adjustment(right=0.42)))
     joined = joined_frames(frames, scene_frames)
