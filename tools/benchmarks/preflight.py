@@ -179,7 +179,7 @@ def faulty_cases(studio: Studio) -> list[Case]:
         Case("pan", "camera", pan[1], whole, pan[0]),
         Case("zoom", "camera", zoom[1], whole, zoom[0]),
         Case("small hands", "hands", tiny, whole),
-        Case("face lost", "face", without_face(full), whole),
+        Case("face lost", "face", without_face(half), people["half"]),
         Case("too fast", "speed", fast, whole),
         Case("out of frame", "out of frame", aside, whole),
     ]
