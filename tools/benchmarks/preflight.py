@@ -154,7 +154,7 @@ def faulty_cases(studio: Studio) -> list[Case]:
     people = {shot: character(studio, shot, 140) for shot in ("full", "half", "bust")}
     whole = people["full"]
     small = adjust(full, Adjustment(scale=0.35))
-    fast = retime(noisy(film(studio, Take("wave", seed=37, frames=120))[0], NOISE, 6), 5.0)
+    fast = retime(noisy(film(studio, Take("raise", seed=37, frames=144))[0], NOISE, 6), 6.0)
     tiny = noisy(film(studio, Take("wave", seed=38, size=(120, 160)))[0], NOISE, 7)
     aside = cropped(adjust(full, Adjustment(right=0.42)))
     joined = joined_frames(frames, scene_frames)
@@ -179,7 +179,7 @@ def faulty_cases(studio: Studio) -> list[Case]:
         Case("pan", "camera", pan[1], whole, pan[0]),
         Case("zoom", "camera", zoom[1], whole, zoom[0]),
         Case("small hands", "hands", tiny, whole),
-        Case("face lost", "face", without_face(full), whole),
+        Case("face lost", "face", without_face(half), people["half"]),
         Case("too fast", "speed", fast, whole),
         Case("out of frame", "out of frame", aside, whole),
     ]
