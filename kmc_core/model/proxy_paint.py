@@ -1,0 +1,156 @@
+"""Views of a person as paint for the proxy body: every pixel of a posed body looks up where the views show it."""
+
+from typing import Final, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .limbs import Pose
+from .proxy_body import HEAD, ProxyBody, Posture, posed_vertices
+from .puppet import MASK_CONTRAST, VISIBLE
+from .raster import Fragments, fragments, nearest
+
+LAYERS: Final = 3  # an arm's transparent rim, the other arm's, then the trunk
+APART: Final = 0.02  # metres between two surfaces that are not the same
+TOUCHING: Final = 0.04  # metres that a point may lie behind what a view shows there and still be seen
+FIRST_VIEW: Final = 0.2  # cosine by which a later view must face the surface better than the first
+THROUGH: Final = 0.05  # score of a surface whose other side shows: cloth is alike on both
+BEYOND: Final = 0.1  # of the picture: a body cut off by the picture goes on as it ends there
+
+
+class Picture(NamedTuple):
+    """One view of a person: image [3, H, W], mask [1, H, W], its pose (one frame) in the same pixels."""
+
+    image: Tensor
+    mask: Tensor
+    pose: Pose
+
+
+class Paint(NamedTuple):
+    """A view with the body in its pose."""
+
+    texture: Tensor  # [4, H, W] picture and mask
+    vertices: Tensor  # [V, 3]
+    facing: Tensor  # [V] 1 where the surface faces the camera, -1 where it faces away
+    depth: Tensor  # [H, W] of the body, inf where it is not
+    owner: Tensor  # [H, W] the part seen there, -1 where there is none
+    known: Tensor  # [P]
+    scale: Tensor  # pixels per metre
+
+
+class Seen(NamedTuple):
+    """What the views tell about N points of the surface."""
+
+    colour: Tensor  # [N, 3]
+    mask: Tensor  # [N]
+    score: Tensor  # [N] how well the chosen view faces it; 0 where no view shows it
+
+
+def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
+    """A view, ready to be looked up."""
+    height, width = picture.mask.shape[-2:]
+    vertices = posed_vertices(body, posture, 0)
+    shown = fragments(vertices, body.triangles, (height, width))
+    top = nearest(shown, height * width)
+    empty = top < 0
+    depth = torch.where(empty, torch.inf, shown.depth[top]) if len(shown.depth) else top + torch.inf
+    owner = torch.where(empty, -1, body.part[shown.triangle[top]]) if len(shown.depth) else top
+    solid = ((picture.mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
+    return Paint(
+        torch.cat((picture.image, solid)),
+        vertices,
+        facing(vertices, body.triangles),
+        depth.view(height, width),
+        owner.view(height, width),
+        posture.known[0],
+        posture.scale[0],
+    )
+
+
+def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """[V] cosine between the vertices' normals and the direction to the camera."""
+    a, b, c = vertices[triangles].unbind(1)
+    normals = torch.linalg.cross(b - a, c - a)
+    total = torch.zeros_like(vertices)
+    total.index_add_(0, triangles.flatten(), normals.repeat_interleave(3, 0))
+    return -F.normalize(total, dim=-1)[:, 2]
+
+
+def paint_body(
+    body: ProxyBody, paints: list[Paint], vertices: Tensor, known: Tensor, size: tuple[int, int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The body with vertices [V, 3] and known parts [P] on a canvas (height, width).
+
+    Colour [3, H, W] times coverage, coverage [1, H, W], and the share [1, H, W] that no view shows, which has
+    coverage but no colour. Where a view says that a surface's rim is background, what lies behind shows.
+    """
+    pixels = size[0] * size[1]
+    shown = fragments(vertices, body.triangles, size)
+    painted = known | ~torch.stack([paint.known for paint in paints]).any(0)
+    shown = shown.take(painted[body.part[shown.triangle]])
+    colour, clear, unseen = (vertices.new_zeros(pixels, n) for n in (3, 1, 1))
+    clear += 1
+    for _ in range(LAYERS):
+        top = nearest(shown, pixels)
+        at = ((top >= 0) & (clear[:, 0] > VISIBLE)).nonzero()[:, 0]
+        if len(at) == 0:
+            break
+        look = look_up(body, paints, shown.take(top[at]), known)
+        missing = (look.score == 0).to(look.mask)
+        share = clear[at] * torch.maximum(look.mask, missing)[:, None]
+        colour[at] += share * (look.colour * (1 - missing)[:, None])
+        unseen[at] += share * missing[:, None]
+        clear[at] -= share
+        behind = shown.depth > shown.depth[top[shown.pixel]] + APART * paints[0].scale
+        shown = shown.take(behind)
+    return tuple(values.mT.reshape(-1, *size) for values in (colour, 1 - clear, unseen))
+
+
+def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tensor) -> Seen:
+    """Colour of points of the surface in the view that faces them best."""
+    part = body.part[points.triangle]
+    corners = body.triangles[points.triangle]
+    best = None
+    for index, paint in enumerate(paints):
+        where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
+        towards = (paint.facing[corners] * points.weights).sum(1)
+        score = _score(paint, where, towards, part, known) + FIRST_VIEW * (index == 0)
+        score = torch.where(score > FIRST_VIEW * (index == 0), score, 0)
+        texture = _sample(paint.texture, where)
+        here = Seen(texture[:, :3], texture[:, 3], score)
+        best = here if best is None else _better(best, here)
+    assert best is not None
+    return best
+
+
+def _better(first: Seen, second: Seen) -> Seen:
+    chosen = second.score > first.score
+    return Seen(
+        torch.where(chosen[:, None], second.colour, first.colour),
+        torch.where(chosen, second.mask, first.mask),
+        torch.where(chosen, second.score, first.score),
+    )
+
+
+def _score(paint: Paint, where: Tensor, towards: Tensor, part: Tensor, known: Tensor) -> Tensor:
+    """[N] how well a view shows points at where [N, 3] of its picture; 0 where it does not."""
+    height, width = paint.depth.shape
+    size = where.new_tensor((width, height))
+    pixel = where[:, :2].long().clamp(min=0).minimum(size.long() - 1)
+    index = pixel[:, 1] * width + pixel[:, 0]
+    depth, owner = paint.depth.flatten()[index], paint.owner.flatten()[index]
+    inside = ((where[:, :2] > -BEYOND * size) & (where[:, :2] < (1 + BEYOND) * size)).all(1)
+    open_to_view = (where[:, 2] <= depth + TOUCHING * paint.scale) | (owner == part) | (owner < 0)
+    told = paint.known[part] | ~known[part]  # a view that hides a limb has it somewhere, not here
+    through = torch.where(part == HEAD, 0.0, THROUGH)
+    score = torch.where(towards > 0, towards + through, through * (1 + towards))
+    return torch.where(inside & open_to_view & told, score, 0)
+
+
+def _sample(texture: Tensor, where: Tensor) -> Tensor:
+    """[N, C] bilinear samples of texture [C, H, W] at pixels where [N, 2+]."""
+    height, width = texture.shape[-2:]
+    grid = where[:, :2] / where.new_tensor((width, height)) * 2 - 1
+    sampled = F.grid_sample(texture[None], grid[None, None], padding_mode="border", align_corners=False)
+    return sampled[0, :, 0].mT
