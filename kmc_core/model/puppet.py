@@ -161,10 +161,12 @@ def cut_out(image: Tensor, mask: Tensor, pose: Pose) -> Cutouts:
     for part, distance in enumerate(outside):
         share = torch.sigmoid((nearest + OVERLAP - distance) / SOFT) if here.known[0, part] else 0 * distance
         coverage = share * solid
+        coverage = coverage * (coverage > VISIBLE)
         visible = coverage[0] > VISIBLE
         rows, columns = visible.any(1).nonzero().flatten(), visible.any(0).nonzero().flatten()
-        top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
-        left, right = (int(columns[0]), int(columns[-1]) + 1) if len(rows) else (0, 0)
+        # A transparent rim, where the picture has one: what lies at the edge of a layer may be continued.
+        top, bottom = (max(int(rows[0]) - 1, 0), min(int(rows[-1]) + 2, height)) if len(rows) else (0, 0)
+        left, right = (max(int(columns[0]) - 1, 0), min(int(columns[-1]) + 2, width)) if len(rows) else (0, 0)
         box = (slice(None), slice(top, bottom), slice(left, right))
         layers.append(torch.cat((image[box] * coverage[box], coverage[box])))
         corners.append((left, top))
