@@ -16,6 +16,7 @@ from .background import fill_background, fill_from
 from .limbs import Pose
 from .proxy_body import ProxyBody, posed_vertices, proxy_body, sizes, take_posture
 from .proxy_fit import fit_widths
+from .proxy_shell import with_shell
 from .proxy_paint import Paint, Picture, as_paint, paint_body
 from .puppet import cut_out, moving
 
@@ -71,13 +72,15 @@ def moved_frames(
     scales = person_scales(body, [view.pose for view in solid], target)
     widths = fit_widths(body, first, scales[0])
     postures = [take_posture(body, v.pose, s, widths) for v, s in zip(solid, scales, strict=False)]
+    body = with_shell(body, first, postures[0])
     paints = [as_paint(body, view, posture) for view, posture in zip(solid, postures, strict=True)]
     posture = take_posture(body, target, scales[-1], widths)
-    loose = cut_out(first.image, first.mask * beyond_body(paints[0]), first.pose)
-    for frame, (colour, coverage) in enumerate(moving(loose, first.pose, target, check=check)):
+    background = fill_background(first.image, first.mask)
+    for frame in range(len(target.body)):
+        check()
         vertices = posed_vertices(body, posture, frame)
         painted = paint_body(body, paints, vertices, posture.known[frame], first.mask.shape[-2:])
-        yield compose(*painted, colour, coverage)
+        yield compose(*painted, background)
         progress(frame + 1, len(target.body))
 
 
@@ -100,19 +103,8 @@ def person_scales(body: ProxyBody, views: Sequence[Pose], target: Pose) -> list[
     return [(start * ratio).nan_to_num(1.0).expand(n) for ratio, n in zip(ratios, counts, strict=True)]
 
 
-def beyond_body(paint: Paint) -> Tensor:
-    """[1, H, W] 1 where the body in a view does not cover the picture, overlapping its edge by a pixel."""
-    covered = (paint.owner >= 0)[None, None].float()
-    inner = 1 - F.max_pool2d(1 - covered, 3, 1, 1)
-    return 1 - inner[0]
-
-
-def compose(body: Tensor, covered: Tensor, unseen: Tensor, loose: Tensor, loosely: Tensor) -> Frame:
-    """The painted body before its loose parts, which lie before the background; what no view shows takes its
-    neighbours' colours.
-    """
-    shown = covered - unseen
-    clear = 1 - covered
+def compose(body: Tensor, covered: Tensor, unseen: Tensor, background: Tensor) -> Frame:
+    """The painted body before the background; what no view shows takes its neighbours' colours."""
     if unseen.amax() > 0:
-        body = body + unseen * fill_from(body, shown)
-    return Frame(body + clear * loose, 1 - clear * (1 - loosely), unseen)
+        body = body + unseen * fill_from(body, covered - unseen)
+    return Frame(body + (1 - covered) * background, covered, unseen)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..motion.bones import SEEN
 from ..motion.face_mesh import RIGID
-from ..motion.skeleton import JOINT
+from ..motion.skeleton import FACE_LANDMARKS, JOINT
 from .limbs import Pose
 
 FILE: Final = Path(__file__).with_name("proxy_body.safetensors")
@@ -85,7 +85,7 @@ MEASURED: Final = tuple(
 
 
 class ProxyBody(NamedTuple):
-    """The mesh at rest: the skin's vertices, then the 478 face landmarks."""
+    """The mesh at rest: the skin's vertices, then the 478 face landmarks, then those of a shell, if any."""
 
     vertices: Tensor  # [V, 3]
     parts: Tensor  # [V, 4] the parts that move a vertex
@@ -94,6 +94,7 @@ class ProxyBody(NamedTuple):
     part: Tensor  # [T] the part that a triangle belongs to
     joints: Tensor  # [67, 3] body, left hand, right hand
     skin: int  # vertices before the landmarks
+    solid: int  # triangles before those of a shell
 
 
 class Posture(NamedTuple):
@@ -123,6 +124,7 @@ def proxy_body() -> ProxyBody:
         parts[:, 0][triangles].mode(1).values,
         file["joints"],
         skin,
+        len(triangles),
     )
 
 
@@ -179,23 +181,27 @@ def take_posture(body: ProxyBody, pose: Pose, scale: Tensor, widths: Tensor) -> 
     landmarks = pose.landmarks.clone()
     landmarks[..., 2] += sunk[:, None]
     linear = torch.stack(linear, 1)
-    at_rest = (linear[:, HEAD] @ (body.vertices[body.skin :] - rest[neck]).mT).mT + place[:, HEAD, None]
+    at_rest = (linear[:, HEAD] @ (body.vertices[body.skin : body.skin + FACE_LANDMARKS] - rest[neck]).mT).mT + place[:, HEAD, None]
     landmarks = torch.where(by_face[:, None, None], landmarks, at_rest)
     place[..., 2] -= scale[:, None] * torch.tensor([part.nearer for part in PARTS])
     return Posture(linear, place, torch.stack(known, 1), landmarks, scale)
 
 
 def posed_vertices(body: ProxyBody, posture: Posture, frame: int) -> Tensor:
-    """[V, 3] the vertices in one frame, by linear blend skinning."""
+    """[V, 3] the vertices in one frame, by linear blend skinning; the face's are its landmarks."""
+    affine = blended(body, posture, frame, body.parts, body.weights)
+    vertices = (affine[..., :3] @ body.vertices[..., None])[..., 0] + affine[..., 3]
+    vertices[body.skin : body.skin + FACE_LANDMARKS] = posture.landmarks[frame]
+    return vertices
+
+
+def blended(body: ProxyBody, posture: Posture, frame: int, parts: Tensor, weights: Tensor) -> Tensor:
+    """[V, 3, 4] the affine map from rest to one frame of vertices held by parts [V, 4] with weights [V, 4]."""
     starts = body.joints[[part.a for part in PARTS]]
     linear = posture.linear[frame]
     offset = posture.place[frame] - (linear @ starts[..., None])[..., 0]
     affine = torch.cat((linear, offset[..., None]), -1)
-    parts, weights = body.parts[: body.skin], body.weights[: body.skin]
-    mixed = (affine[parts] * weights[..., None, None]).sum(1)
-    rest = body.vertices[: body.skin]
-    skin = (mixed[..., :3] @ rest[..., None])[..., 0] + mixed[..., 3]
-    return torch.cat((skin, posture.landmarks[frame]))
+    return (affine[parts] * weights[..., None, None]).sum(1)
 
 
 def _complete_trunk(points: Tensor, seen: Tensor, rest: Tensor, scale: Tensor, head_neck: Tensor) -> None:

@@ -54,12 +54,18 @@ def _width(bone: Tensor, own: Tensor, others: Tensor, mask: Tensor, scale: float
     steps = torch.linspace(0, REACH * scale, STEPS)[:, None]
     ratios = []
     for t in ALONG:
-        for side in (across, -across):
-            ray = bone[0] + t * along + steps * side
-            person, body, hidden = _run(mask, ray, 1.0), _run(own, ray, 0.0), _run(1 - others, ray, 0.0)
-            # Where another limb lies at the edge, the mask does not tell this one's.
-            if body > 1 and person < STEPS and hidden > max(person, body):
-                ratios.append(person / body)
+        rays = [bone[0] + t * along + steps * side for side in (across, -across)]
+        person, body, hidden = (
+            [_run(values, ray, outside) for ray in rays]
+            for values, outside in ((mask, 1.0), (own, 0.0), (1 - others, 0.0))
+        )
+        # Where another limb lies at the edge, the mask does not tell this one's.
+        free = [p < STEPS and h > max(p, b) for p, b, h in zip(person, body, hidden, strict=True)]
+        if all(free) and min(body) > 1:
+            ratios.append(sum(person) / sum(body))
+        elif any(free) and min(body) > 1:
+            side = free.index(True)
+            ratios.append(person[side] / body[side])
     if len(ratios) < FEWEST:
         return torch.ones(())
     return torch.tensor(ratios).median().clamp(THINNEST, THICKEST)

@@ -51,7 +51,7 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
     """A view, ready to be looked up."""
     height, width = picture.mask.shape[-2:]
     vertices = posed_vertices(body, posture, 0)
-    shown = fragments(vertices, body.triangles, (height, width))
+    shown = fragments(vertices, body.triangles[: body.solid], (height, width))
     top = nearest(shown, height * width)
     empty = top < 0
     depth = torch.where(empty, torch.inf, shown.depth[top]) if len(shown.depth) else top + torch.inf
@@ -112,11 +112,13 @@ def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tens
     part = body.part[points.triangle]
     corners = body.triangles[points.triangle]
     best = None
+    sheet = points.triangle >= body.solid
     for index, paint in enumerate(paints):
         where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
         towards = (paint.facing[corners] * points.weights).sum(1)
         score = _score(paint, where, towards, part, known) + FIRST_VIEW * (index == 0)
         score = torch.where(score > FIRST_VIEW * (index == 0), score, 0)
+        score = torch.where(sheet, float(index == 0), score)  # a shell is the first view's own
         texture = _sample(paint.texture, where)
         here = Seen(texture[:, :3], texture[:, 3], score)
         best = here if best is None else _better(best, here)

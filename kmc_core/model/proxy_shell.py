@@ -1,0 +1,85 @@
+"""What a picture shows of a person beyond the proxy body (hair, skirts, wide sleeves), as a sheet that moves with
+the body: pixels are bound to the nearest point of the body's outline, at its depth.
+"""
+
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .proxy_body import PARTS, ProxyBody, Posture, blended, posed_vertices
+from .proxy_paint import VISIBLE, Picture
+from .raster import fragments, nearest
+
+CELLS: Final = 64  # squares of the sheet along the picture's longer side
+BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs on
+
+
+def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody:
+    """The body with the sheet of a picture in whose pose `posture` puts it; the body alone where it covers the
+    person, or is not in the picture.
+    """
+    height, width = picture.mask.shape[-2:]
+    vertices = posed_vertices(body, posture, 0)
+    shown = fragments(vertices, body.triangles, (height, width))
+    if len(shown.pixel) == 0:
+        return body
+    top = nearest(shown, height * width).view(height, width)
+    cell = -(-max(height, width) // CELLS)
+    used = _used_cells(picture.mask[0], top >= 0, cell)
+    corners, squares = _grid(used)
+    outline = _outline(top)
+    if len(squares) == 0 or len(outline) == 0:
+        return body
+    where = corners * float(cell)
+    pixels = torch.stack((outline % width, outline // width), -1) + 0.5
+    hung = shown.take(top.flatten()[outline[torch.cdist(where, pixels).argmin(1)]])
+    # The corner of the triangle that weighs most carries the sheet's vertex.
+    carrier = body.triangles[hung.triangle].gather(1, hung.weights.argmax(1, keepdim=True))[:, 0]
+    parts, weights = body.parts[carrier], body.weights[carrier]
+    placed = torch.cat((where, (hung.depth + BEHIND * posture.scale[0])[:, None]), 1)
+    affine = blended(body, posture, 0, parts, weights)
+    rest = torch.linalg.solve(affine[..., :3], placed - affine[..., 3])
+    squares = squares[_together(parts[:, 0][squares])]
+    halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
+    triangles = torch.cat((halves, halves.flip(1)))  # cloth has two sides
+    part = parts[:, 0][triangles[:, 0] - len(body.vertices)]
+    return body._replace(
+        vertices=torch.cat((body.vertices, rest)),
+        parts=torch.cat((body.parts, parts)),
+        weights=torch.cat((body.weights, weights)),
+        triangles=torch.cat((body.triangles, triangles)),
+        part=torch.cat((body.part, part)),
+    )
+
+
+def _together(parts: Tensor) -> Tensor:
+    """[N] whether the parts [N, 4] at a square's corners hang on each other, or on the same part."""
+    parents = torch.tensor([part.parent for part in PARTS])
+    first, others = parts[:, :1], parts[:, 1:]
+    near = (first == others) | (parents[first] == others) | (first == parents[others])
+    return (near | (parents[first] == parents[others])).all(1)
+
+
+def _used_cells(mask: Tensor, covered: Tensor, cell: int) -> Tensor:
+    """[h, w] which squares of the picture show the person beyond the body."""
+    loose = (mask > VISIBLE) & ~covered
+    return F.max_pool2d(loose[None, None].float(), cell, cell, ceil_mode=True)[0, 0] > 0
+
+
+def _outline(top: Tensor) -> Tensor:
+    """Pixels at the edge of what the body covers in top [H, W], as indices."""
+    covered = (top >= 0)[None, None].float()
+    inner = 1 - F.max_pool2d(1 - covered, 3, 1, 1)
+    return ((covered - inner)[0, 0] > 0).flatten().nonzero()[:, 0]
+
+
+def _grid(used: Tensor) -> tuple[Tensor, Tensor]:
+    """Corners [G, 2] (x, y in cells) of the used squares and the squares [N, 4] between them, clockwise."""
+    rows, columns = used.nonzero().unbind(1)
+    wide = used.shape[1] + 1
+    first = rows * wide + columns
+    squares = torch.stack((first, first + 1, first + wide + 1, first + wide), 1)
+    corners, squares = squares.unique(return_inverse=True)
+    return torch.stack((corners % wide, corners // wide), -1).float(), squares
