@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .background import fill_from
 from .limbs import Pose
 from .proxy_body import HEAD, ProxyBody, Posture, posed_vertices
 from .puppet import MASK_CONTRAST, VISIBLE
@@ -15,6 +16,8 @@ LAYERS: Final = 3  # an arm's transparent rim, the other arm's, then the trunk
 APART: Final = 0.02  # metres between two surfaces that are not the same
 TOUCHING: Final = 0.04  # metres that a point may lie behind what a view shows there and still be seen
 FIRST_VIEW: Final = 0.2  # cosine by which a later view must face the surface better than the first
+MIXED: Final = 0.05  # views whose scores differ by less than this are mixed
+TURNED: Final = 0.15  # cosine by which a surface has turned towards the camera
 THROUGH: Final = 0.05  # score of a surface whose other side shows: cloth is alike on both
 BEYOND: Final = 0.1  # of the picture: a body cut off by the picture goes on as it ends there
 
@@ -58,14 +61,19 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
     owner = torch.where(empty, -1, body.part[shown.triangle[top]]) if len(shown.depth) else top
     solid = ((picture.mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
     return Paint(
-        torch.cat((picture.image, solid)),
+        torch.cat((_beyond_mask(picture.image, solid), solid)),
         vertices,
-        facing(vertices, body.triangles),
+        facing(vertices, body.triangles[: body.solid]),
         depth.view(height, width),
         owner.view(height, width),
         posture.known[0],
         posture.scale[0],
     )
+
+
+def _beyond_mask(image: Tensor, mask: Tensor) -> Tensor:
+    """The picture [3, H, W] with the person's colours going on beyond the mask [1, H, W]."""
+    return image * mask + fill_from(image * mask, mask) * (1 - mask)
 
 
 def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
@@ -87,7 +95,8 @@ def paint_body(
     """
     pixels = size[0] * size[1]
     shown = fragments(vertices, body.triangles, size)
-    painted = known | ~torch.stack([paint.known for paint in paints]).any(0)
+    painted = known | ~paints[0].known
+    towards = facing(vertices, body.triangles[: body.solid])
     shown = shown.take(painted[body.part[shown.triangle]])
     colour, clear, unseen = (vertices.new_zeros(pixels, n) for n in (3, 1, 1))
     clear += 1
@@ -96,7 +105,9 @@ def paint_body(
         at = ((top >= 0) & (clear[:, 0] > VISIBLE)).nonzero()[:, 0]
         if len(at) == 0:
             break
-        look = look_up(body, paints, shown.take(top[at]), known)
+        first = shown.take(top[at])
+        there = (towards[body.triangles[first.triangle]] * first.weights).sum(1)
+        look = look_up(body, paints, first, known, there)
         missing = (look.score == 0).to(look.mask)
         share = clear[at] * torch.maximum(look.mask, missing)[:, None]
         colour[at] += share * (look.colour * (1 - missing)[:, None])
@@ -107,32 +118,28 @@ def paint_body(
     return tuple(values.mT.reshape(-1, *size) for values in (colour, 1 - clear, unseen))
 
 
-def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tensor) -> Seen:
-    """Colour of points of the surface in the view that faces them best."""
+def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tensor, towards: Tensor) -> Seen:
+    """Colour of points of the surface, which face the camera by towards [N], in the views that face them best."""
     part = body.part[points.triangle]
     corners = body.triangles[points.triangle]
-    best = None
     sheet = points.triangle >= body.solid
+    colours, masks, scores = [], [], []
     for index, paint in enumerate(paints):
         where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
-        towards = (paint.facing[corners] * points.weights).sum(1)
-        score = _score(paint, where, towards, part, known) + FIRST_VIEW * (index == 0)
-        score = torch.where(score > FIRST_VIEW * (index == 0), score, 0)
+        there = (paint.facing[corners] * points.weights).sum(1)
+        score = _score(paint, where, there, part, known)
+        score = torch.where(score > 0, score + FIRST_VIEW * (index == 0), 0)
         score = torch.where(sheet, float(index == 0), score)  # a shell is the first view's own
         texture = _sample(paint.texture, where)
-        here = Seen(texture[:, :3], texture[:, 3], score)
-        best = here if best is None else _better(best, here)
-    assert best is not None
-    return best
-
-
-def _better(first: Seen, second: Seen) -> Seen:
-    chosen = second.score > first.score
-    return Seen(
-        torch.where(chosen[:, None], second.colour, first.colour),
-        torch.where(chosen, second.mask, first.mask),
-        torch.where(chosen, second.score, first.score),
-    )
+        # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
+        turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet
+        colours.append(texture[:, :3])
+        masks.append(torch.maximum(texture[:, 3], turned))
+        scores.append(score)
+    score = torch.stack(scores)
+    share = torch.softmax((score / MIXED).masked_fill(score == 0, -torch.inf), 0).nan_to_num()
+    colour = (torch.stack(colours) * share[..., None]).sum(0)
+    return Seen(colour, (torch.stack(masks) * share).sum(0), score.amax(0))
 
 
 def _score(paint: Paint, where: Tensor, towards: Tensor, part: Tensor, known: Tensor) -> Tensor:
