@@ -20,6 +20,7 @@ from .proxy_shell import with_shell
 from .proxy_paint import Paint, Picture, as_paint, paint_body
 from .puppet import cut_out, moving
 
+NEIGHBOURS: Final = 5.5  # a pixel with more than this many of eight covered neighbours is a hole
 FLAT: Final = 1e-3  # of the canvas: a person all of whose joints are this shallow has no known depth
 
 
@@ -104,7 +105,13 @@ def person_scales(body: ProxyBody, views: Sequence[Pose], target: Pose) -> list[
 
 
 def compose(body: Tensor, covered: Tensor, unseen: Tensor, background: Tensor) -> Frame:
-    """The painted body before the background; what no view shows takes its neighbours' colours."""
-    if unseen.amax() > 0:
-        body = body + unseen * fill_from(body, covered - unseen)
-    return Frame(body + (1 - covered) * background, covered, unseen)
+    """The painted body before the background; what no view shows, and pinholes between triangles, take their
+    neighbours' colours.
+    """
+    around = F.avg_pool2d(covered[None], 3, 1, 1)[0] * 9 - covered
+    holes = (1 - covered) * (around > NEIGHBOURS)
+    guessed = unseen + holes
+    if guessed.amax() > 0:
+        body = body + guessed * fill_from(body, covered - unseen)
+    covered = covered + holes
+    return Frame(body + (1 - covered) * background, covered, guessed)

@@ -17,7 +17,7 @@ APART: Final = 0.02  # metres between two surfaces that are not the same
 TOUCHING: Final = 0.04  # metres that a point may lie behind what a view shows there and still be seen
 FIRST_VIEW: Final = 0.2  # cosine by which a later view must face the surface better than the first
 MIXED: Final = 0.05  # views whose scores differ by less than this are mixed
-TURNED: Final = 0.15  # cosine by which a surface has turned towards the camera
+TURNED: Final = 0.08  # cosine by which a surface has turned towards the camera
 THROUGH: Final = 0.05  # score of a surface whose other side shows: cloth is alike on both
 BEYOND: Final = 0.1  # of the picture: a body cut off by the picture goes on as it ends there
 

@@ -26,7 +26,7 @@ FACING: Final = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # Anny (left, ba
 SPACING: Final = {"fingers": 0.011, "hand": 0.02, "head": 0.022, "foot": 0.03, "": 0.042}
 OPENED: Final = {"jawOpen": 0.5}  # lips apart, so that triangles know upper from lower
 KEPT_WEIGHTS: Final = 4
-COVERED: Final = 0.92  # the skin goes on a little under the face's rim
+COVERED: Final = 0.8  # the skin goes on a little under the face's rim
 
 
 def part_weights(body: Body) -> Array:
