@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..motion.bones import SEEN
 from ..motion.face_mesh import RIGID
-from ..motion.skeleton import FACE_LANDMARKS, JOINT
+from ..motion.skeleton import BODY_JOINTS, FACE_LANDMARKS, JOINT
 from .limbs import Pose
 
 FILE: Final = Path(__file__).with_name("proxy_body.safetensors")
@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
 def _parts() -> tuple[Part, ...]:
     neck, pelvis = JOINT["neck"], JOINT["pelvis"]
-    parts = [Part("hips", pelvis, neck, 0), Part("chest", neck, pelvis, 0), Part("head", neck, JOINT["nose"], 1)]
+    parts = [Part("hips", pelvis, neck, 1), Part("chest", neck, pelvis, 1), Part("head", neck, JOINT["nose"], 1)]
     for side, hand in zip("lr", HAND_AT, strict=True):
         shoulder, elbow, wrist = (JOINT[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist"))
         hip, knee, ankle, toe = (JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "big_toe"))
@@ -71,6 +71,9 @@ SHOULDERS: Final = [JOINT["r_shoulder"], JOINT["l_shoulder"]]
 # Joints that tell the width of the trunk's two ends.
 SIDES: Final = ((JOINT["r_hip"], JOINT["l_hip"]), (JOINT["r_shoulder"], JOINT["l_shoulder"]))
 STRETCH: Final = 1.4  # the trunk is at most this much longer or wider than the average person's
+LEAN: Final = 0.25  # depth over length of a spine in the picture
+ABOVE: Final = [k for k, n in enumerate(BODY_JOINTS) if n.endswith(("nose", "neck", "shoulder", "elbow", "wrist", "eye", "ear"))]
+ABOVE += range(BODY, BODY + 2 * HAND)
 OPPOSITE: Final = -0.99  # a bone that points against its rest direction has no smallest rotation
 HEAD_JOINTS: Final = tuple(JOINT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear"))
 # Pairs of joints whose distance tells the size of a person.
@@ -148,6 +151,7 @@ def take_posture(body: ProxyBody, pose: Pose, scale: Tensor, widths: Tensor) -> 
     points, seen = points[..., :3].clone(), points[..., 3] >= SEEN
     for start, wrist in zip(HAND_AT, WRISTS, strict=True):
         points[:, start : start + HAND, 2] += points[:, wrist, None, 2]
+    _straighten_trunk(points)
     head_turn, head_scale, head_place, head_seen = _head_fit(body, pose)
     _complete_trunk(points, seen, rest, scale, head_place)
     turns = {HIPS: _trunk_turn(points, rest, "hip"), CHEST: _trunk_turn(points, rest, "shoulder")}
@@ -202,6 +206,15 @@ def blended(body: ProxyBody, posture: Posture, frame: int, parts: Tensor, weight
     offset = posture.place[frame] - (linear @ starts[..., None])[..., 0]
     affine = torch.cat((linear, offset[..., None]), -1)
     return (affine[parts] * weights[..., None, None]).sum(1)
+
+
+def _straighten_trunk(points: Tensor) -> None:
+    """Let shoulders, arms and head lean no further than LEAN from the pelvis, in place: found depths make upright
+    people lean by chance, each picture another way.
+    """
+    spine = points[:, JOINT["neck"]] - points[:, JOINT["pelvis"]]
+    most = LEAN * spine[:, :2].norm(dim=-1)
+    points[:, ABOVE, 2] += (spine[:, 2].clamp(-most, most) - spine[:, 2])[:, None]
 
 
 def _complete_trunk(points: Tensor, seen: Tensor, rest: Tensor, scale: Tensor, head_neck: Tensor) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .background import fill_from
 from .limbs import Pose
-from .proxy_body import HEAD, ProxyBody, Posture, posed_vertices
+from .proxy_body import HEAD, PARTS, ProxyBody, Posture, posed_vertices
 from .puppet import MASK_CONTRAST, VISIBLE
 from .raster import Fragments, fragments, nearest
 
@@ -19,7 +19,7 @@ FIRST_VIEW: Final = 0.2  # cosine by which a later view must face the surface be
 MIXED: Final = 0.05  # views whose scores differ by less than this are mixed
 TURNED: Final = 0.08  # cosine by which a surface has turned towards the camera
 THROUGH: Final = 0.05  # score of a surface whose other side shows: cloth is alike on both
-BEYOND: Final = 0.1  # of the picture: a body cut off by the picture goes on as it ends there
+BEYOND: Final = 0.3  # of the picture: a body cut off by the picture goes on as it ends there
 
 
 class Picture(NamedTuple):
@@ -95,9 +95,9 @@ def paint_body(
     """
     pixels = size[0] * size[1]
     shown = fragments(vertices, body.triangles, size)
-    painted = known | ~paints[0].known
-    towards = facing(vertices, body.triangles[: body.solid])
+    painted = _painted(known, paints[0].known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
+    towards = facing(vertices, body.triangles[: body.solid])
     colour, clear, unseen = (vertices.new_zeros(pixels, n) for n in (3, 1, 1))
     clear += 1
     for _ in range(LAYERS):
@@ -118,6 +118,16 @@ def paint_body(
     return tuple(values.mT.reshape(-1, *size) for values in (colour, 1 - clear, unseen))
 
 
+def _painted(known: Tensor, in_picture: Tensor) -> Tensor:
+    """[P] the parts that are known, and those that the picture does not know either where they hang on one: an
+    arm that the picture cuts off keeps to its shoulder.
+    """
+    painted = known.tolist()
+    for k, (part, seen) in enumerate(zip(PARTS, in_picture.tolist(), strict=True)):
+        painted[k] = painted[k] or (not seen and painted[part.parent])
+    return torch.tensor(painted)
+
+
 def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tensor, towards: Tensor) -> Seen:
     """Colour of points of the surface, which face the camera by towards [N], in the views that face them best."""
     part = body.part[points.triangle]
@@ -130,7 +140,7 @@ def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tens
         score = _score(paint, where, there, part, known)
         score = torch.where(score > 0, score + FIRST_VIEW * (index == 0), 0)
         score = torch.where(sheet, float(index == 0), score)  # a shell is the first view's own
-        texture = _sample(paint.texture, where)
+        texture = _sample(paint, where)
         # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
         turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet
         colours.append(texture[:, :3])
@@ -139,7 +149,8 @@ def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tens
     score = torch.stack(scores)
     share = torch.softmax((score / MIXED).masked_fill(score == 0, -torch.inf), 0).nan_to_num()
     colour = (torch.stack(colours) * share[..., None]).sum(0)
-    return Seen(colour, (torch.stack(masks) * share).sum(0), score.amax(0))
+    # What any view shows of the person is there: more views never take away.
+    return Seen(colour, (torch.stack(masks) * (score > 0)).amax(0), score.amax(0))
 
 
 def _score(paint: Paint, where: Tensor, towards: Tensor, part: Tensor, known: Tensor) -> Tensor:
@@ -157,9 +168,9 @@ def _score(paint: Paint, where: Tensor, towards: Tensor, part: Tensor, known: Te
     return torch.where(inside & open_to_view & told, score, 0)
 
 
-def _sample(texture: Tensor, where: Tensor) -> Tensor:
-    """[N, C] bilinear samples of texture [C, H, W] at pixels where [N, 2+]."""
-    height, width = texture.shape[-2:]
+def _sample(paint: Paint, where: Tensor) -> Tensor:
+    """[N, 4] bilinear samples of a view's texture at pixels where [N, 2+] of the view."""
+    height, width = paint.depth.shape
     grid = where[:, :2] / where.new_tensor((width, height)) * 2 - 1
-    sampled = F.grid_sample(texture[None], grid[None, None], padding_mode="border", align_corners=False)
+    sampled = F.grid_sample(paint.texture[None], grid[None, None], padding_mode="border", align_corners=False)
     return sampled[0, :, 0].mT

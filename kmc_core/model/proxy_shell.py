@@ -10,9 +10,10 @@ from torch import Tensor
 
 from .proxy_body import PARTS, ProxyBody, Posture, blended, posed_vertices
 from .proxy_paint import VISIBLE, Picture
-from .raster import fragments, nearest
+from .raster import Fragments, fragments, nearest
 
 CELLS: Final = 64  # squares of the sheet along the picture's longer side
+HELD: Final = 0.004  # metres by which a further point of the outline holds a pixel less
 BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs on
 
 
@@ -34,13 +35,12 @@ def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody
         return body
     where = corners * float(cell)
     pixels = torch.stack((outline % width, outline // width), -1) + 0.5
-    hung = shown.take(top.flatten()[outline[torch.cdist(where, pixels).argmin(1)]])
-    # The corner of the triangle that weighs most carries the sheet's vertex.
-    carrier = body.triangles[hung.triangle].gather(1, hung.weights.argmax(1, keepdim=True))[:, 0]
-    parts, weights = body.parts[carrier], body.weights[carrier]
-    placed = torch.cat((where, (hung.depth + BEHIND * posture.scale[0])[:, None]), 1)
+    hung = shown.take(top.flatten()[outline])
+    share = torch.softmax(-torch.cdist(where, pixels) / (HELD * posture.scale[0]), 1)  # G O
+    parts, weights = _held(body, hung, share)
+    depth = share @ hung.depth[:, None] + BEHIND * posture.scale[0]
     affine = blended(body, posture, 0, parts, weights)
-    rest = torch.linalg.solve(affine[..., :3], placed - affine[..., 3])
+    rest = torch.linalg.solve(affine[..., :3], torch.cat((where, depth), 1) - affine[..., 3])
     squares = squares[_together(parts[:, 0][squares])]
     halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
     triangles = torch.cat((halves, halves.flip(1)))  # cloth has two sides
@@ -52,6 +52,16 @@ def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody
         triangles=torch.cat((body.triangles, triangles)),
         part=torch.cat((body.part, part)),
     )
+
+
+def _held(body: ProxyBody, outline: Fragments, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Parts [G, 4] and weights [G, 4] of the sheet's corners, which hold to points of the outline by share [G, O]."""
+    corners = body.triangles[outline.triangle]
+    weights = body.weights[corners] * outline.weights[..., None]
+    held = weights.new_zeros(len(corners), len(PARTS))
+    held.scatter_add_(1, body.parts[corners].flatten(1), weights.flatten(1))
+    largest = (share @ held).topk(body.parts.shape[1], 1)
+    return largest.indices, largest.values / largest.values.sum(1, keepdim=True)
 
 
 def _together(parts: Tensor) -> Tensor:
