@@ -137,10 +137,10 @@ def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tens
     for index, paint in enumerate(paints):
         where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
         there = (paint.facing[corners] * points.weights).sum(1)
-        score = _score(paint, where, there, part, known)
+        texture = _sample(paint, where)
+        score = _score(paint, where, texture[:, 3], there, part, known)
         score = torch.where(score > 0, score + FIRST_VIEW * (index == 0), 0)
         score = torch.where(sheet, float(index == 0), score)  # a shell is the first view's own
-        texture = _sample(paint, where)
         # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
         turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet
         colours.append(texture[:, :3])
@@ -153,14 +153,17 @@ def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tens
     return Seen(colour, (torch.stack(masks) * (score > 0)).amax(0), score.amax(0))
 
 
-def _score(paint: Paint, where: Tensor, towards: Tensor, part: Tensor, known: Tensor) -> Tensor:
+def _score(
+    paint: Paint, where: Tensor, mask: Tensor, towards: Tensor, part: Tensor, known: Tensor
+) -> Tensor:
     """[N] how well a view shows points at where [N, 3] of its picture; 0 where it does not."""
     height, width = paint.depth.shape
     size = where.new_tensor((width, height))
     pixel = where[:, :2].long().clamp(min=0).minimum(size.long() - 1)
     index = pixel[:, 1] * width + pixel[:, 0]
     depth, owner = paint.depth.flatten()[index], paint.owner.flatten()[index]
-    inside = ((where[:, :2] > -BEYOND * size) & (where[:, :2] < (1 + BEYOND) * size)).all(1)
+    beyond = torch.maximum(-where[:, :2], where[:, :2] - size).amax(1)
+    inside = (beyond < 0) | ((beyond < BEYOND * size.amax()) & (mask > 0.5))
     open_to_view = (where[:, 2] <= depth + TOUCHING * paint.scale) | (owner == part) | (owner < 0)
     told = paint.known[part] | ~known[part]  # a view that hides a limb has it somewhere, not here
     through = torch.where(part == HEAD, 0.0, THROUGH)

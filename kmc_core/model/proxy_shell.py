@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .proxy_body import PARTS, ProxyBody, Posture, blended, posed_vertices
+from .proxy_body import HIPS, PARTS, ProxyBody, Posture, blended, posed_vertices
 from .proxy_paint import VISIBLE, Picture
 from .raster import Fragments, fragments, nearest
 
@@ -65,11 +65,11 @@ def _held(body: ProxyBody, outline: Fragments, share: Tensor) -> tuple[Tensor, T
 
 
 def _together(parts: Tensor) -> Tensor:
-    """[N] whether the parts [N, 4] at a square's corners hang on each other, or on the same part."""
-    parents = torch.tensor([part.parent for part in PARTS])
+    """[N] whether the parts [N, 4] at a square's corners hang on each other; a skirt hangs on both thighs."""
+    parents = torch.tensor([part.parent for part in PARTS], device=parts.device)
     first, others = parts[:, :1], parts[:, 1:]
     near = (first == others) | (parents[first] == others) | (first == parents[others])
-    return (near | (parents[first] == parents[others])).all(1)
+    return (near | ((parents[first] == HIPS) & (parents[others] == HIPS))).all(1)
 
 
 def _used_cells(mask: Tensor, covered: Tensor, cell: int) -> Tensor:
