@@ -82,7 +82,7 @@ def test_hair_beyond_the_body_stays_on_the_head_and_turns_with_it():
     assert error(still.colour[0], worn) < 0.04
     aside = move_person([worn], turned(0.5))
     reddish = (aside.colour[0, 0] > 0.6) & (aside.colour[0, 1] < -0.6)
-    assert 0.4 * hair.sum() < reddish.sum() < hair.sum()
+    assert 0.7 * hair.sum() < reddish.sum() < 1.3 * hair.sum()
 
 
 def test_a_turned_person_looks_as_a_turned_person_does():
@@ -98,7 +98,8 @@ def test_more_views_paint_more_and_never_cover_less():
     truth = photograph(turned(2.2))
     one, two, three = (move_person(views, truth.pose) for views in ([front], [front, side], [front, side, back]))
     assert one.unseen.sum() > two.unseen.sum() >= three.unseen.sum()
-    assert one.coverage.sum() <= two.coverage.sum() + 1 <= three.coverage.sum() + 2
+    shown = [moved.coverage - moved.unseen for moved in (one, two, three)]
+    assert (shown[0] - shown[1]).amax() < 0.3 and shown[0].sum() < shown[1].sum() < shown[2].sum()
     assert error(three.colour[0], truth) < 0.5 * error(one.colour[0], truth)
 
 
@@ -131,7 +132,7 @@ def test_a_picture_at_twice_the_size_gives_the_same_person_with_more_detail():
     assert ((reduced - small.colour).abs() * small.coverage).sum() / small.coverage.sum() / 3 < 0.06
 
 
-def test_no_gradient_of_chance_enters():
+def test_nothing_is_left_to_chance():
     views = [photograph(turned(angle)) for angle in (0.0, 1.2)]
     first, second = (move_person(views, turned(0.5, raised=True)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

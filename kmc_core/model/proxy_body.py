@@ -65,6 +65,8 @@ PARTS: Final = _parts()
 NAMES: Final = {part.name: index for index, part in enumerate(PARTS)}
 HIPS, CHEST, HEAD = 0, 1, 2
 HANDS: Final = (NAMES["l_hand"], NAMES["r_hand"])
+ARMS: Final = (NAMES["l_upper_arm"], NAMES["r_upper_arm"])
+HANGING: Final = (0.15, 1.0, 0.05)  # the direction of a left arm that is not seen; at rest the body spreads its arms
 FINGERS: Final = tuple(k for k, part in enumerate(PARTS) if "finger" in part.name)
 WRISTS: Final = (JOINT["l_wrist"], JOINT["r_wrist"])
 SHOULDERS: Final = [JOINT["r_shoulder"], JOINT["l_shoulder"]]
@@ -164,9 +166,11 @@ def take_posture(body: ProxyBody, pose: Pose, scale: Tensor, widths: Tensor) -> 
     linear.append(turns[HEAD] * torch.where(head_seen, head_scale, scale)[:, None, None])
     for k, part in list(enumerate(PARTS))[HEAD + 1 :]:
         above = turns[part.parent]
-        for joint, origin in ((part.a, PARTS[part.parent].b), (part.b, part.a)):
-            hung = points[:, origin] + scale[:, None] * (above @ (rest[joint] - rest[origin]))
-            points[:, joint] = torch.where(seen[:, joint, None], points[:, joint], hung)
+        _hang(points, seen, rest, scale, above, [part.a], PARTS[part.parent].b)
+        if k in ARMS:
+            _hang_arm(points, seen, rest, scale, above, part)
+        else:
+            _hang(points, seen, rest, scale, above, [part.b], part.a)
         start, end = part.a, part.b
         turns[k] = _swung(above, F.normalize(rest[end] - rest[start], dim=0), points[:, end] - points[:, start])
         known.append(seen[:, start] & seen[:, end])
@@ -241,6 +245,14 @@ def _hang(
     for joint in joints:
         hung = points[:, origin] + scale[:, None] * (turn @ (rest[joint] - rest[origin]))
         points[:, joint] = torch.where(seen[:, joint, None], points[:, joint], hung)
+
+
+def _hang_arm(points: Tensor, seen: Tensor, rest: Tensor, scale: Tensor, turn: Tensor, part: Part) -> None:
+    """Lower an unseen elbow beside the trunk, in place."""
+    outwards = points.new_tensor(HANGING) * points.new_tensor((rest[part.a, 0].sign(), 1, 1))
+    bone = F.normalize(outwards, dim=0) * (rest[part.b] - rest[part.a]).norm()
+    hung = points[:, part.a] + scale[:, None] * (turn @ bone)
+    points[:, part.b] = torch.where(seen[:, part.b, None], points[:, part.b], hung)
 
 
 def _trunk_turn(points: Tensor, rest: Tensor, pair: str) -> Tensor:

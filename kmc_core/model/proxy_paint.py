@@ -17,6 +17,7 @@ APART: Final = 0.02  # metres between two surfaces that are not the same
 TOUCHING: Final = 0.04  # metres that a point may lie behind what a view shows there and still be seen
 FIRST_VIEW: Final = 0.2  # cosine by which a later view must face the surface better than the first
 MIXED: Final = 0.05  # views whose scores differ by less than this are mixed
+RIM: Final = 0.006  # of the picture: found masks include that much background
 TURNED: Final = 0.08  # cosine by which a surface has turned towards the camera
 THROUGH: Final = 0.05  # score of a surface whose other side shows: cloth is alike on both
 BEYOND: Final = 0.3  # of the picture: a body cut off by the picture goes on as it ends there
@@ -33,7 +34,7 @@ class Picture(NamedTuple):
 class Paint(NamedTuple):
     """A view with the body in its pose."""
 
-    texture: Tensor  # [4, H, W] picture and mask
+    texture: Tensor  # [7, H, W] picture, mask, and the picture without the person's rim
     vertices: Tensor  # [V, 3]
     facing: Tensor  # [V] 1 where the surface faces the camera, -1 where it faces away
     depth: Tensor  # [H, W] of the body, inf where it is not
@@ -60,8 +61,11 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
     depth = torch.where(empty, torch.inf, shown.depth[top]) if len(shown.depth) else top + torch.inf
     owner = torch.where(empty, -1, body.part[shown.triangle[top]]) if len(shown.depth) else top
     solid = ((picture.mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
+    rim = int(max(height, width) * RIM)
+    # Found masks fade at the edge of the picture, the person does not.
+    solid = F.pad(solid[:, rim : height - rim, rim : width - rim][None], (rim,) * 4, mode="replicate")[0]
     return Paint(
-        torch.cat((_beyond_mask(picture.image, solid), solid)),
+        torch.cat((picture.image, solid, _inner(picture.image, solid))),
         vertices,
         facing(vertices, body.triangles[: body.solid]),
         depth.view(height, width),
@@ -71,9 +75,11 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
     )
 
 
-def _beyond_mask(image: Tensor, mask: Tensor) -> Tensor:
-    """The picture [3, H, W] with the person's colours going on beyond the mask [1, H, W]."""
-    return image * mask + fill_from(image * mask, mask) * (1 - mask)
+def _inner(image: Tensor, mask: Tensor) -> Tensor:
+    """The picture [3, H, W] with the person's colours going on from a little inside of the mask [1, H, W]."""
+    reach = int(max(mask.shape[-2:]) * RIM)
+    inside = 1 - F.max_pool2d(1 - mask[None], 2 * reach + 1, 1, reach)[0]
+    return image * inside + fill_from(image * inside, inside) * (1 - inside)
 
 
 def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
@@ -143,7 +149,7 @@ def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tens
         score = torch.where(sheet, float(index == 0), score)  # a shell is the first view's own
         # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
         turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet
-        colours.append(texture[:, :3])
+        colours.append(texture[:, :3].lerp(texture[:, 4:], turned[:, None]))
         masks.append(torch.maximum(texture[:, 3], turned))
         scores.append(score)
     score = torch.stack(scores)
@@ -172,7 +178,7 @@ def _score(
 
 
 def _sample(paint: Paint, where: Tensor) -> Tensor:
-    """[N, 4] bilinear samples of a view's texture at pixels where [N, 2+] of the view."""
+    """[N, 7] bilinear samples of a view's texture at pixels where [N, 2+] of the view."""
     height, width = paint.depth.shape
     grid = where[:, :2] / where.new_tensor((width, height)) * 2 - 1
     sampled = F.grid_sample(paint.texture[None], grid[None, None], padding_mode="border", align_corners=False)

@@ -14,6 +14,7 @@ from .raster import Fragments, fragments, nearest
 
 CELLS: Final = 64  # squares of the sheet along the picture's longer side
 HELD: Final = 0.004  # metres by which a further point of the outline holds a pixel less
+STRETCH: Final = 3.0  # squares' sides of outline that one square may hold to
 BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs on
 
 
@@ -41,7 +42,8 @@ def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody
     depth = share @ hung.depth[:, None] + BEHIND * posture.scale[0]
     affine = blended(body, posture, 0, parts, weights)
     rest = torch.linalg.solve(affine[..., :3], torch.cat((where, depth), 1) - affine[..., 3])
-    squares = squares[_together(parts[:, 0][squares])]
+    held_at = pixels[share.argmax(1)] / cell
+    squares = squares[_together(parts[:, 0][squares], held_at[squares])]
     halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
     triangles = torch.cat((halves, halves.flip(1)))  # cloth has two sides
     part = parts[:, 0][triangles[:, 0] - len(body.vertices)]
@@ -64,11 +66,15 @@ def _held(body: ProxyBody, outline: Fragments, share: Tensor) -> tuple[Tensor, T
     return largest.indices, largest.values / largest.values.sum(1, keepdim=True)
 
 
-def _together(parts: Tensor) -> Tensor:
-    """[N] whether the parts [N, 4] at a square's corners hang on each other; a skirt hangs on both thighs."""
+def _together(parts: Tensor, held_at: Tensor) -> Tensor:
+    """[N] which squares belong together: their corners' parts [N, 4] hang on each other and hold to the same
+    stretch of the outline, held_at [N, 4, 2] in squares (what a mask shows between an arm and the trunk is mostly
+    its error), or they are a skirt between two thighs.
+    """
     parents = torch.tensor([part.parent for part in PARTS], device=parts.device)
     first, others = parts[:, :1], parts[:, 1:]
     near = (first == others) | (parents[first] == others) | (first == parents[others])
+    near &= (held_at[:, :1] - held_at[:, 1:]).norm(dim=-1) < STRETCH
     return (near | ((parents[first] == HIPS) & (parents[others] == HIPS))).all(1)
 
 
