@@ -8,8 +8,9 @@ from torch import Tensor
 
 from kmc_core.model.limbs import Pose
 from kmc_core.model.prior import move_person
-from kmc_core.model.proxy_body import PARTS, posed_vertices, proxy_body, take_posture
+from kmc_core.model.proxy_body import PARTS, proxy_body
 from kmc_core.model.proxy_paint import Picture
+from kmc_core.model.proxy_pose import posed_vertices, take_posture
 from kmc_core.model.raster import fragments, nearest
 from kmc_core.motion.skeleton import JOINT
 
@@ -18,7 +19,7 @@ FLOOR = 0.25  # the background's colour
 
 
 def turned(angle: float, *, raised: bool = False) -> Pose:
-    """The proxy body's own joints, turned about the vertical (radians), the left forearm raised on request."""
+    """The body's own joints, turned about the vertical (radians), the left forearm raised on request."""
     body = proxy_body()
     joints, landmarks = body.joints.clone(), body.vertices[body.skin :].clone()
     if raised:
@@ -31,7 +32,9 @@ def turned(angle: float, *, raised: bool = False) -> Pose:
     pelvis, middle = joints[JOINT["pelvis"]], torch.tensor([SIDE / 2, SIDE / 2, 0.0])
     joints, landmarks = (((x - pelvis) @ turn.T) * SCALE + middle for x in (joints, landmarks))
     hands = joints[25:].view(2, 21, 3)
-    hands = torch.cat((hands[..., :2], hands[..., 2:] - joints[[JOINT["l_wrist"], JOINT["r_wrist"]], None, 2:]), -1)
+    hands = torch.cat(
+        (hands[..., :2], hands[..., 2:] - joints[[JOINT["l_wrist"], JOINT["r_wrist"]], None, 2:]), -1
+    )
     landmarks[:, 2] -= landmarks[:, 2].mean()
     seen = float(math.cos(angle) > 0.3)
 
@@ -48,7 +51,9 @@ def photograph(pose: Pose) -> Picture:
     shown = fragments(posed_vertices(body, posture, 0), body.triangles, (SIDE, SIDE))
     top = nearest(shown, SIDE * SIDE)
     place = (body.vertices[body.triangles[shown.triangle]] * shown.weights[..., None]).sum(1)
-    colours = torch.stack(((place[:, 0] * 14).sin(), (place[:, 1] * 9).sin(), (place[:, 2] * 12).sin()), 1) * 0.8
+    colours = (
+        torch.stack(((place[:, 0] * 14).sin(), (place[:, 1] * 9).sin(), (place[:, 2] * 12).sin()), 1) * 0.8
+    )
     covered = (top >= 0)[:, None]
     image = torch.where(covered, colours[top], torch.full((SIDE * SIDE, 3), FLOOR))
     return Picture(image.mT.reshape(3, SIDE, SIDE), covered.float().view(1, SIDE, SIDE), pose)
@@ -77,7 +82,9 @@ def test_hair_beyond_the_body_stays_on_the_head_and_turns_with_it():
     hair[:, 6:30, 38:58] = True
     hair &= picture.mask < 0.5
     red = torch.tensor([0.9, -0.9, -0.9])[:, None, None]
-    worn = Picture(torch.where(hair, red, picture.image), torch.maximum(picture.mask, hair.float()), picture.pose)
+    worn = Picture(
+        torch.where(hair, red, picture.image), torch.maximum(picture.mask, hair.float()), picture.pose
+    )
     still = move_person([worn], worn.pose)
     assert error(still.colour[0], worn) < 0.04
     aside = move_person([worn], turned(0.5))
@@ -96,7 +103,9 @@ def test_a_turned_person_looks_as_a_turned_person_does():
 def test_more_views_paint_more_and_never_cover_less():
     front, side, back = (photograph(turned(angle)) for angle in (0.0, 1.2, math.pi))
     truth = photograph(turned(2.2))
-    one, two, three = (move_person(views, truth.pose) for views in ([front], [front, side], [front, side, back]))
+    one, two, three = (
+        move_person(views, truth.pose) for views in ([front], [front, side], [front, side, back])
+    )
     assert one.unseen.sum() > two.unseen.sum() >= three.unseen.sum()
     shown = [moved.coverage - moved.unseen for moved in (one, two, three)]
     assert (shown[0] - shown[1]).amax() < 0.3 and shown[0].sum() < shown[1].sum() < shown[2].sum()

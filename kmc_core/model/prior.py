@@ -1,8 +1,8 @@
 """The appearance-flow prior: the pixels of a person's views, moved to other poses over a filled background.
 
-So that a small network need not memorise texture. A proxy body carries them in three dimensions; what a view
-shows of the person beyond that body (hair, skirts, bags) moves with the nearest limb as a cut-out, and so does
-all where no depth is known. All coordinates are pixels of one canvas (H, W).
+So that a small network need not memorise texture. A proxy body carries them in three dimensions; what the
+first view shows beyond that body (hair, skirts, bags) hangs on it as a sheet. Where no depth is known, a 2-D
+cut-out puppet moves them instead. All coordinates are pixels of one canvas (H, W).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +14,11 @@ from torch import Tensor
 
 from .background import fill_background, fill_from
 from .limbs import Pose
-from .proxy_body import ProxyBody, posed_vertices, proxy_body, sizes, take_posture
+from .proxy_body import ProxyBody, proxy_body
 from .proxy_fit import fit_widths
+from .proxy_paint import Picture, as_paint, paint_body
+from .proxy_pose import posed_vertices, sizes, take_posture
 from .proxy_shell import with_shell
-from .proxy_paint import Paint, Picture, as_paint, paint_body
 from .puppet import cut_out, moving
 
 NEIGHBOURS: Final = 5.5  # a pixel with more than this many of eight covered neighbours is a hole
@@ -69,7 +70,7 @@ def moved_frames(
         for colour, coverage in moving(cutouts, first.pose, target, progress=progress, check=check):
             yield Frame(colour, coverage, torch.zeros_like(coverage))
         return
-    body = proxy_body()
+    body = proxy_body().to(first.image.device)
     scales = person_scales(body, [view.pose for view in solid], target)
     widths = fit_widths(body, first, scales[0])
     postures = [take_posture(body, v.pose, s, widths) for v, s in zip(solid, scales, strict=False)]
@@ -77,10 +78,11 @@ def moved_frames(
     paints = [as_paint(body, view, posture) for view, posture in zip(solid, postures, strict=True)]
     posture = take_posture(body, target, scales[-1], widths)
     background = fill_background(first.image, first.mask)
+    size = first.mask.shape[-2], first.mask.shape[-1]
     for frame in range(len(target.body)):
         check()
         vertices = posed_vertices(body, posture, frame)
-        painted = paint_body(body, paints, vertices, posture.known[frame], first.mask.shape[-2:])
+        painted = paint_body(body, paints, vertices, posture.known[frame], size)
         yield compose(*painted, background)
         progress(frame + 1, len(target.body))
 

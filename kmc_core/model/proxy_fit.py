@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .proxy_body import CHEST, HIPS, NAMES, PARTS, Posture, ProxyBody, posed_vertices, take_posture
+from .proxy_body import CHEST, HIPS, NAMES, PARTS, ProxyBody
 from .proxy_paint import Picture
+from .proxy_pose import Posture, posed_vertices, take_posture
 from .raster import fragments
 
 LIMBS: Final = tuple(NAMES[f"{s}_{n}"] for n in ("upper_arm", "forearm", "thigh", "shin") for s in "lr")
@@ -20,12 +21,12 @@ THINNEST, THICKEST = 0.7, 1.8
 
 def fit_widths(body: ProxyBody, picture: Picture, scale: Tensor) -> Tensor:
     """[P] how much thicker than the average person's the parts are; 1 where the picture does not tell."""
-    widths = torch.ones(len(PARTS))
+    widths = torch.ones(len(PARTS), device=picture.mask.device)
     posture = take_posture(body, picture.pose, scale, widths)
     vertices = posed_vertices(body, posture, 0)
-    size = picture.mask.shape[-2:]
+    size = picture.mask.shape[-2], picture.mask.shape[-1]
     shown = fragments(vertices, body.triangles, size)
-    covered = torch.zeros(len(PARTS), size[0] * size[1])
+    covered = widths.new_zeros(len(PARTS), size[0] * size[1])
     covered[body.part[shown.triangle], shown.pixel] = 1
     covered = covered.view(-1, *size)
     for part in (CHEST, *LIMBS):
@@ -51,7 +52,7 @@ def _width(bone: Tensor, own: Tensor, others: Tensor, mask: Tensor, scale: float
     """Width of the mask over that of the body's part, the median of what can be measured; 1 without that."""
     along = bone[1] - bone[0]
     across = F.normalize(torch.stack((-along[1], along[0])), dim=0)
-    steps = torch.linspace(0, REACH * scale, STEPS)[:, None]
+    steps = torch.linspace(0, REACH * scale, STEPS, device=bone.device)[:, None]
     ratios = []
     for t in ALONG:
         rays = [bone[0] + t * along + steps * side for side in (across, -across)]
@@ -72,7 +73,7 @@ def _width(bone: Tensor, own: Tensor, others: Tensor, mask: Tensor, scale: float
 
 
 def _run(values: Tensor, ray: Tensor, outside: float) -> int:
-    """How many steps of a ray [N, 2] values [H, W] stay above a half; beyond the picture they are `outside`."""
+    """How many steps of a ray [N, 2] values [H, W] stay above a half; off the picture they are `outside`."""
     height, width = values.shape
     pixel = ray.floor().long()
     within = (pixel >= 0).all(1) & (pixel[:, 0] < width) & (pixel[:, 1] < height)

@@ -1,4 +1,4 @@
-"""Views of a person as paint for the proxy body: every pixel of a posed body looks up where the views show it."""
+"""Views of a person as paint for the proxy body: every pixel of a posed body is looked up in the views."""
 
 from typing import Final, NamedTuple
 
@@ -8,7 +8,8 @@ from torch import Tensor
 
 from .background import fill_from
 from .limbs import Pose
-from .proxy_body import HEAD, PARTS, ProxyBody, Posture, posed_vertices
+from .proxy_body import HEAD, PARTS, ProxyBody
+from .proxy_pose import Posture, posed_vertices
 from .puppet import MASK_CONTRAST, VISIBLE
 from .raster import Fragments, fragments, nearest
 
@@ -121,11 +122,12 @@ def paint_body(
         clear[at] -= share
         behind = shown.depth > shown.depth[top[shown.pixel]] + APART * paints[0].scale
         shown = shown.take(behind)
-    return tuple(values.mT.reshape(-1, *size) for values in (colour, 1 - clear, unseen))
+    colour, covered, unseen = (values.mT.reshape(-1, *size) for values in (colour, 1 - clear, unseen))
+    return colour, covered, unseen
 
 
 def _painted(known: Tensor, in_picture: Tensor) -> Tensor:
-    """[P] the parts that are known, and those that the picture does not know either where they hang on one: an
+    """[P] the parts that are known, and those that hang on them and that the picture does not know either: an
     arm that the picture cuts off keeps to its shoulder.
     """
     painted = known.tolist()
@@ -135,7 +137,7 @@ def _painted(known: Tensor, in_picture: Tensor) -> Tensor:
 
 
 def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tensor, towards: Tensor) -> Seen:
-    """Colour of points of the surface, which face the camera by towards [N], in the views that face them best."""
+    """Colour of points that face the camera by towards [N], in the views that show them best."""
     part = body.part[points.triangle]
     corners = body.triangles[points.triangle]
     sheet = points.triangle >= body.solid
@@ -159,9 +161,7 @@ def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tens
     return Seen(colour, (torch.stack(masks) * (score > 0)).amax(0), score.amax(0))
 
 
-def _score(
-    paint: Paint, where: Tensor, mask: Tensor, towards: Tensor, part: Tensor, known: Tensor
-) -> Tensor:
+def _score(paint: Paint, where: Tensor, mask: Tensor, towards: Tensor, part: Tensor, known: Tensor) -> Tensor:
     """[N] how well a view shows points at where [N, 3] of its picture; 0 where it does not."""
     height, width = paint.depth.shape
     size = where.new_tensor((width, height))

