@@ -141,6 +141,15 @@ def test_a_picture_at_twice_the_size_gives_the_same_person_with_more_detail():
     assert ((reduced - small.colour).abs() * small.coverage).sum() / small.coverage.sum() / 3 < 0.06
 
 
+def test_joints_that_fall_together_break_nothing():
+    picture = photograph(turned(0.0))
+    body = picture.pose.body.clone()
+    body[:, 2:, :3] = body[:, :1, :3] + 5
+    for together in (replace(picture.pose, body=body), replace(picture.pose, body=body * 0 + 1.0)):
+        assert move_person([picture._replace(pose=together)], picture.pose).colour.isfinite().all()
+        assert move_person([picture], together).colour.isfinite().all()
+
+
 def test_nothing_is_left_to_chance():
     views = [photograph(turned(angle)) for angle in (0.0, 1.2)]
     first, second = (move_person(views, turned(0.5, raised=True)) for _ in range(2))

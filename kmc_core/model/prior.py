@@ -22,6 +22,7 @@ from .proxy_shell import with_shell
 from .puppet import cut_out, moving
 
 NEIGHBOURS: Final = 5.5  # a pixel with more than this many of eight covered neighbours is a hole
+SIZES: Final = (1.0, 1e5)  # pixels per metre that a person can have
 FLAT: Final = 1e-3  # of the canvas: a person all of whose joints are this shallow has no known depth
 
 
@@ -103,7 +104,10 @@ def person_scales(body: ProxyBody, views: Sequence[Pose], target: Pose) -> list[
     alone = [sizes(body, pose).nanmedian() / start for pose in (*views, target)]
     ratios = [torch.where(g.isnan(), a.nan_to_num(1.0), g) for g, a in zip(growths, alone, strict=True)]
     counts = [1] * len(views) + [len(target.body)]
-    return [(start * ratio).nan_to_num(1.0).expand(n) for ratio, n in zip(ratios, counts, strict=True)]
+    return [
+        (start * ratio).nan_to_num(1.0).clamp(*SIZES).expand(n)
+        for ratio, n in zip(ratios, counts, strict=True)
+    ]
 
 
 def compose(body: Tensor, covered: Tensor, unseen: Tensor, background: Tensor) -> Frame:

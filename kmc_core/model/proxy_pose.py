@@ -32,6 +32,7 @@ NECK, PELVIS = JOINT["neck"], JOINT["pelvis"]
 SHOULDERS: Final = (JOINT["r_shoulder"], JOINT["l_shoulder"])
 SIDES: Final = ((JOINT["r_hip"], JOINT["l_hip"]), SHOULDERS)  # joints that tell how broad hips and chest are
 STRETCH: Final = 1.4  # the trunk is at most this much longer or wider than the average person's
+SHORTEST: Final = 0.05  # a limb is at least this share of its length
 LEAN: Final = 0.25  # depth over length of a spine in the picture
 UPPER: Final = ("nose", "neck", "shoulder", "elbow", "wrist", "eye", "ear")
 LEANING: Final = [k for k, name in enumerate(BODY_JOINTS) if name.endswith(UPPER)]
@@ -245,8 +246,7 @@ def _stretched(
         stretch = stretch.clamp(scale / STRETCH, scale * STRETCH) - scale
         linear = linear + (width * stretch[:, None, None] * turn) @ torch.outer(axis, axis)
     length, axis = _length_ratio(points, rest, part.a, part.b)
-    if side is not None:
-        length = length.clamp(scale / STRETCH, scale * STRETCH)
+    length = length.clamp(scale / STRETCH, scale * STRETCH) if side else length.maximum(scale * SHORTEST)
     return linear + ((length - across)[:, None, None] * turn) @ torch.outer(axis, axis)
 
 

@@ -42,7 +42,8 @@ def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody
     parts, weights = _held(body, hung, share)
     depth = share @ hung.depth[:, None] + BEHIND * posture.scale[0]
     affine = blended(body, posture, 0, parts, weights)
-    rest = torch.linalg.solve(affine[..., :3], torch.cat((where, depth), 1) - affine[..., 3])
+    # solve_ex lets corners that no map leads back from become infinite; the rasteriser leaves them out.
+    rest = torch.linalg.solve_ex(affine[..., :3], torch.cat((where, depth), 1) - affine[..., 3]).result
     held_at = pixels[share.argmax(1)] / cell
     squares = squares[_together(parts[:, 0][squares], held_at[squares])]
     halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
