@@ -9,7 +9,7 @@ from kmc_core.errors import KMCError
 from kmc_core.motion.skeleton import JOINT
 from kmc_core.motion.types import Motion, Track
 from kmc_core.subject.types import Subject, View
-from test_prior import SIDE, picture, standing
+from test_puppet import SIDE, picture, standing
 from tiny import PARAMS
 
 TEXT = torch.zeros(1, PARAMS.text.length, PARAMS.text.dim)

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import KMCError
-from ..model.prior import cut_out, moving
+from ..model.prior import moved_frames
+from ..model.proxy_paint import Picture
 from ..motion.types import Motion
 from ..subject.types import Subject
 from .kmc import Check, Progress, canvas_pose, canvas_view, no_check, no_progress, placement
@@ -44,12 +45,12 @@ def restore_detail(
             f"The motion has {len(motion.tracks)} people and the subject {len(subject.views)} views; "
             f"person {track} with one view is asked."
         )
-    picture, mask, source = canvas_view(subject.views[0], size)
+    views = [Picture(*canvas_view(view, size)) for view in subject.views]
     target = canvas_pose(motion.tracks[track], *placement(motion.size, size))
     result = low.new_empty(len(low), 3, size[1], size[0])
-    moved = moving(cut_out(picture, mask, source), source, target, progress=progress, check=check)
-    for frame, (colour, _) in enumerate(moved):
-        result[frame] = _add_detail(low[frame : frame + 1], (colour[None] / 2 + 0.5).to(low))[0]
+    frames = moved_frames(views, target, progress=progress, check=check)
+    for index, frame in enumerate(frames):
+        result[index] = _add_detail(low[index : index + 1], (frame.colour[None] / 2 + 0.5).to(low))[0]
     return result
 
 

@@ -14,6 +14,7 @@ from ..model.conditions import KEEP, AnimatorConditions
 from ..model.limbs import Pose
 from ..model.params import AnimatorParams
 from ..model.prior import move_person
+from ..model.proxy_paint import Picture
 from ..motion.draw import limb_maps
 from ..motion.part import part_of
 from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
@@ -123,7 +124,7 @@ def build_conditions(
     target = canvas_pose(person, *placement(motion.size, size))
     views = [canvas_view(view, size) for view in subject.views]
     pictures, masks, poses = zip(*views, strict=True)
-    moved = move_person(pictures[0], masks[0], poses[0], target, progress=progress, check=check)
+    moved = move_person([Picture(*view) for view in views], target, progress=progress, check=check)
     hands, wrists = hand_features(target, size)
     references = torch.stack([torch.cat((p, m)) for p, m in zip(pictures, masks, strict=True)])
     maps = [_maps(pose, size) for pose in poses]

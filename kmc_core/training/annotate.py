@@ -77,8 +77,8 @@ class Annotator:
         vertices = out["vertices"][frame].numpy() + offset
         bones = out["bone_poses"][frame].numpy().astype(np.float64)
         bones[:, :3, 3] += offset
-        joints = self._body_joints(vertices)
-        hands = np.stack([self._hand(side, vertices, bones) for side in (0, 1)])
+        joints = self.body_joints(vertices)
+        hands = np.stack([self.hand(side, vertices, bones) for side in (0, 1)])
         face = vertices[face_vertices()]
         rotation = self._head_rotation(out, frame, camera)
         turn = np.arccos(np.clip(rotation[2, 2], -1, 1))
@@ -95,7 +95,8 @@ class Annotator:
             face_confidence=float(turn < HIDDEN_TURN and inside > 0.5),
         )
 
-    def _body_joints(self, vertices: NDArray[Any]) -> Array:
+    def body_joints(self, vertices: NDArray[Any]) -> Array:
+        """[25, 3] world points of the body."""
         points = dict(zip(self.labels, self.weights @ vertices[self.used], strict=True))
 
         def joint(name: str) -> Array:
@@ -108,7 +109,7 @@ class Annotator:
 
         return np.stack([joint(name) for name in BODY_JOINTS]).astype(np.float64)
 
-    def _hand(self, side: int, vertices: NDArray[Any], bones: Array) -> Array:
+    def hand(self, side: int, vertices: NDArray[Any], bones: Array) -> Array:
         """[21, 3] world points of one hand."""
         joints = bones[self.fingers[side], :3, 3].reshape(5, 3, 3)
         tips = np.stack([vertices[t].mean(0) for t in self.tips[side]])[:, None]

@@ -27,7 +27,7 @@ from ..subject.types import Subject, View
 from .objectives import Batch
 from .shards import Pictures, Shard, read_shard
 
-PREPARED: Final = "2"  # raised when engines/kmc.py gives other conditions for the same clip
+PREPARED: Final = "3"  # raised when engines/kmc.py gives other conditions for the same clip
 BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
 # What an extractor adds to exact truth, measured as medians on rendered truth: share of the picture's side.
 JOINT_NOISE: Final = 0.005

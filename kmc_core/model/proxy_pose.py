@@ -1,0 +1,290 @@
+"""The proxy body in the poses of a motion."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..motion.bones import SEEN
+from ..motion.face_mesh import RIGID
+from ..motion.skeleton import BODY_JOINTS, FACE_LANDMARKS, JOINT
+from .limbs import Pose
+from .proxy_body import (
+    ARMS,
+    CHEST,
+    FINGERS,
+    HAND,
+    HAND_AT,
+    HANDS,
+    HEAD,
+    HEAD_JOINTS,
+    HIPS,
+    KNUCKLES,
+    PARTS,
+    WRISTS,
+    Part,
+    ProxyBody,
+)
+
+NECK, PELVIS = JOINT["neck"], JOINT["pelvis"]
+SHOULDERS: Final = (JOINT["r_shoulder"], JOINT["l_shoulder"])
+SIDES: Final = ((JOINT["r_hip"], JOINT["l_hip"]), SHOULDERS)  # joints that tell how broad hips and chest are
+STRETCH: Final = 1.4  # the trunk is at most this much longer or wider than the average person's
+SHORTEST: Final = 0.05  # a limb is at least this share of its length
+LEAN: Final = 0.25  # depth over length of a spine in the picture
+UPPER: Final = ("nose", "neck", "shoulder", "elbow", "wrist", "eye", "ear")
+LEANING: Final = [k for k, name in enumerate(BODY_JOINTS) if name.endswith(UPPER)]
+# Direction of a left arm that is not seen: the body at rest spreads its arms, people let them hang.
+HANGING: Final = (0.15, 1.0, 0.05)
+OPPOSITE: Final = -0.99  # a bone that points against its rest direction has no smallest rotation
+# Pairs of joints whose distance tells the size of a person.
+MEASURED: Final = tuple(
+    (JOINT[a], JOINT[b])
+    for a, b in (
+        ("neck", "pelvis"), ("l_shoulder", "r_shoulder"), ("l_hip", "r_hip"),
+        *((f"{s}_{a}", f"{s}_{b}") for s in "lr" for a, b in (
+            ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))),
+    )
+)  # fmt: skip
+
+
+class Posture(NamedTuple):
+    """Where every part of the body is in F frames: x = linear @ (rest - start) + place."""
+
+    linear: Tensor  # [F, P, 3, 3] pixels per metre
+    place: Tensor  # [F, P, 3] pixels
+    known: Tensor  # [F, P]
+    landmarks: Tensor  # [F, 478, 3] pixels, at the head's depth
+    scale: Tensor  # [F] pixels per metre
+
+
+def sizes(body: ProxyBody, pose: Pose) -> Tensor:
+    """[F, M] pixels per metre by every length that tells a person's size, nan where it is not seen."""
+    points, seen = pose.body[..., :3], pose.body[..., 3] >= SEEN
+    a, b = (list(ends) for ends in zip(*MEASURED, strict=True))
+    ratio = (points[:, a] - points[:, b]).norm(dim=-1) / (body.joints[a] - body.joints[b]).norm(dim=-1)
+    ratio = torch.where(seen[:, a] & seen[:, b], ratio, torch.nan)
+    _, head, _, head_seen = _head_fit(body, pose)
+    return torch.cat((ratio, torch.where(head_seen, head, torch.nan)[:, None]), 1)
+
+
+def take_posture(body: ProxyBody, pose: Pose, scale: Tensor, widths: Tensor) -> Posture:
+    """Put the body into the poses of F frames; scale [F] in pixels per metre, widths [P] across every bone.
+
+    A joint that was not seen lies where it is at rest, seen from the part that it hangs on.
+    """
+    rest, (points, seen) = body.joints, _joined(pose)
+    turn, size, neck, found = _head_fit(body, pose)
+    _complete_trunk(points, seen, rest, scale, neck)
+    turns = [_trunk_turn(points, rest, pair) for pair in ("hip", "shoulder")]
+    known = [seen[:, PELVIS], seen[:, (NECK, *SHOULDERS)].any(1), found]
+    linear = [_stretched(turns[k], points, rest, PARTS[k], scale, widths[k], SIDES[k]) for k in (HIPS, CHEST)]
+    turns.append(torch.where(found[:, None, None], turn, turns[CHEST]))
+    linear.append(turns[HEAD] * torch.where(found, size, scale)[:, None, None])
+    for k in range(HEAD + 1, len(PARTS)):
+        turn, seen_here = _limb_turn(k, points, seen, rest, scale, turns)
+        turns.append(turn)
+        known.append(known[PARTS[k].parent] if k in FINGERS else seen_here)
+        linear.append(_stretched(turn, points, rest, PARTS[k], scale, widths[k]))
+    place = points[:, [part.a for part in PARTS]]
+    place[:, HEAD] = torch.where(found[:, None], neck, points[:, NECK])
+    landmarks = _place_head(body, pose, place, linear[HEAD], points[:, NECK, 2])
+    place[..., 2] -= scale[:, None] * place.new_tensor([part.nearer for part in PARTS])
+    return Posture(torch.stack(linear, 1), place, torch.stack(known, 1), landmarks, scale)
+
+
+def _joined(pose: Pose) -> tuple[Tensor, Tensor]:
+    """[F, 67, 3] body and hands, these at their wrists' depths, and which are seen [F, 67]; spines lean no
+    further than LEAN: found depths make upright people lean by chance, in each picture another way.
+    """
+    joints = torch.cat((pose.body, pose.hands.flatten(1, 2)), 1)
+    points, seen = joints[..., :3].clone(), joints[..., 3] >= SEEN
+    spine = points[:, NECK] - points[:, PELVIS]
+    most = LEAN * spine[:, :2].norm(dim=-1)
+    points[:, LEANING, 2] += (spine[:, 2].clamp(-most, most) - spine[:, 2])[:, None]
+    for start, wrist in zip(HAND_AT, WRISTS, strict=True):
+        points[:, start : start + HAND, 2] += points[:, wrist, None, 2]
+    return points, seen
+
+
+def _limb_turn(
+    k: int, points: Tensor, seen: Tensor, rest: Tensor, scale: Tensor, turns: list[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """How limb k is turned [F, 3, 3] and whether it is seen [F]; places its unseen joints, in place."""
+    part = PARTS[k]
+    above, start, end = turns[part.parent], part.a, part.b
+    _hang(points, seen, rest, scale, above, [start], PARTS[part.parent].b)
+    if k in HANDS:
+        _hang(points, seen, rest, scale, above, range(start + 1, start + HAND), start)
+        turn = torch.where(seen[:, start, None, None], _palm_turn(points, rest, start), above)
+        return turn, seen[:, start] | seen[:, PARTS[part.parent].b]
+    if k in ARMS:
+        _hang_arm(points, seen, rest, scale, above, part)
+    _hang(points, seen, rest, scale, above, [] if k in ARMS else [end], start)
+    turn = _swung(above, F.normalize(rest[end] - rest[start], dim=0), points[:, end] - points[:, start])
+    return turn, seen[:, start] & seen[:, end]
+
+
+def _place_head(body: ProxyBody, pose: Pose, place: Tensor, head: Tensor, depth: Tensor) -> Tensor:
+    """[F, 478, 3] the landmarks, and the head's place [F, P, 3], in place, at the neck's depth [F]: a face
+    knows no depth of its own. Without a face the head's linear map [F, 3, 3] moves the landmarks at rest.
+    """
+    sunk = depth - place[:, HEAD, 2]
+    by_face = pose.face_seen >= SEEN
+    place[:, HEAD, 2] += torch.where(by_face, sunk, 0)
+    landmarks = pose.landmarks.clone()
+    landmarks[..., 2] += sunk[:, None]
+    face = body.vertices[body.skin : body.skin + FACE_LANDMARKS] - body.joints[NECK]
+    at_rest = (head @ face.mT).mT + place[:, HEAD, None]
+    return torch.where(by_face[:, None, None], landmarks, at_rest)
+
+
+def posed_vertices(body: ProxyBody, posture: Posture, frame: int) -> Tensor:
+    """[V, 3] the vertices in one frame, by linear blend skinning; the face's are its landmarks."""
+    affine = blended(body, posture, frame, body.parts, body.weights)
+    vertices = (affine[..., :3] @ body.vertices[..., None])[..., 0] + affine[..., 3]
+    vertices[body.skin : body.skin + FACE_LANDMARKS] = posture.landmarks[frame]
+    return vertices
+
+
+def blended(body: ProxyBody, posture: Posture, frame: int, parts: Tensor, weights: Tensor) -> Tensor:
+    """[V, 3, 4] affine maps from rest to a frame for vertices held by parts [V, 4] with weights [V, 4]."""
+    starts = body.joints[[part.a for part in PARTS]]
+    linear = posture.linear[frame]
+    offset = posture.place[frame] - (linear @ starts[..., None])[..., 0]
+    affine = torch.cat((linear, offset[..., None]), -1)
+    return (affine[parts] * weights[..., None, None]).sum(1)
+
+
+def _complete_trunk(points: Tensor, seen: Tensor, rest: Tensor, scale: Tensor, head_neck: Tensor) -> None:
+    """Give neck, shoulders, pelvis and hips a place where they were not seen, in place."""
+    neck, left, right = NECK, JOINT["l_shoulder"], JOINT["r_shoulder"]
+    points[:, neck] = torch.where(seen[:, neck, None], points[:, neck], head_neck)
+    to_left, to_right = points[:, left] - points[:, neck], points[:, right] - points[:, neck]
+    upright = points.new_tensor((1.0, 0.0, 0.0))
+    across = torch.where(seen[:, left, None], to_left, torch.where(seen[:, right, None], -to_right, upright))
+    across = torch.where((seen[:, left] & seen[:, right])[:, None], to_left - to_right, across)
+    down = torch.where(seen[:, PELVIS, None], points[:, PELVIS] - points[:, neck], upright.roll(1))
+    turn = _frame(across, down) @ _frame(rest[left] - rest[right], rest[PELVIS] - rest[neck]).mT
+    trunk = [left, right, PELVIS]
+    _hang(points, seen, rest, scale, turn, trunk, neck)
+    _hang(points, seen, rest, scale, turn, [JOINT["l_hip"], JOINT["r_hip"]], PELVIS)
+
+
+def _hang(
+    points: Tensor,
+    seen: Tensor,
+    rest: Tensor,
+    scale: Tensor,
+    turn: Tensor,
+    joints: Iterable[int],
+    origin: int,
+) -> None:
+    """Unseen joints as they lie at rest from `origin`, turned [F, 3, 3], in place."""
+    for joint in joints:
+        hung = points[:, origin] + scale[:, None] * (turn @ (rest[joint] - rest[origin]))
+        points[:, joint] = torch.where(seen[:, joint, None], points[:, joint], hung)
+
+
+def _hang_arm(points: Tensor, seen: Tensor, rest: Tensor, scale: Tensor, turn: Tensor, part: Part) -> None:
+    """Lower an unseen elbow beside the trunk, in place."""
+    outwards = points.new_tensor(HANGING) * points.new_tensor((rest[part.a, 0].sign(), 1, 1))
+    bone = F.normalize(outwards, dim=0) * (rest[part.b] - rest[part.a]).norm()
+    hung = points[:, part.a] + scale[:, None] * (turn @ bone)
+    points[:, part.b] = torch.where(seen[:, part.b, None], points[:, part.b], hung)
+
+
+def _trunk_turn(points: Tensor, rest: Tensor, pair: str) -> Tensor:
+    """[F, 3, 3] how the trunk is turned, judged by the spine and a pair of joints."""
+    ends = JOINT[f"l_{pair}"], JOINT[f"r_{pair}"], PELVIS, NECK
+    return _frame_of(points, *ends) @ _frame_of(rest, *ends).mT
+
+
+def _palm_turn(points: Tensor, rest: Tensor, start: int) -> Tensor:
+    """[F, 3, 3] how a hand is turned, judged by its knuckles."""
+    first, middle, last = (start + knuckle for knuckle in KNUCKLES)
+    return _frame_of(points, first, last, middle, start) @ _frame_of(rest, first, last, middle, start).mT
+
+
+def _frame_of(points: Tensor, left: int, right: int, low: int, high: int) -> Tensor:
+    return _frame(points[..., left, :] - points[..., right, :], points[..., low, :] - points[..., high, :])
+
+
+def _frame(across: Tensor, down: Tensor) -> Tensor:
+    """[..., 3, 3] columns: across as far as it is square to down, down, and the third axis."""
+    y = F.normalize(down, dim=-1)
+    x = F.normalize(across - (across * y).sum(-1, keepdim=True) * y, dim=-1)
+    return torch.stack((x, y, torch.linalg.cross(x, y)), -1)
+
+
+def _swung(turn: Tensor, rest: Tensor, bone: Tensor) -> Tensor:
+    """Turn [F, 3, 3], then the smallest rotation that takes the bone `rest` [3] onto bone [F, 3]."""
+    u, v, eye = turn @ rest, F.normalize(bone, dim=-1), torch.eye(3, device=turn.device)
+    w, c = torch.linalg.cross(u, v), (u * v).sum(-1).clamp(min=OPPOSITE)[:, None, None]
+    skew = torch.linalg.cross(w[:, None].expand(-1, 3, -1), eye.expand(len(w), 3, 3), dim=-1).mT
+    return (eye + skew + skew @ skew / (1 + c)) @ turn
+
+
+def _stretched(
+    turn: Tensor,
+    points: Tensor,
+    rest: Tensor,
+    part: Part,
+    scale: Tensor,
+    width: Tensor,
+    side: tuple[int, int] | None = None,
+) -> Tensor:
+    """[F, 3, 3] a part's rotation, as long as its bone is, `width` times as thick as the average person's; a
+    part with joints at its `side` is as broad as they lie apart.
+    """
+    across = scale * width
+    linear = turn * across[:, None, None]
+    if side is not None:
+        stretch, axis = _length_ratio(points, rest, *side)
+        stretch = stretch.clamp(scale / STRETCH, scale * STRETCH) - scale
+        linear = linear + (width * stretch[:, None, None] * turn) @ torch.outer(axis, axis)
+    length, axis = _length_ratio(points, rest, part.a, part.b)
+    length = length.clamp(scale / STRETCH, scale * STRETCH) if side else length.maximum(scale * SHORTEST)
+    return linear + ((length - across)[:, None, None] * turn) @ torch.outer(axis, axis)
+
+
+def _length_ratio(points: Tensor, rest: Tensor, a: int, b: int) -> tuple[Tensor, Tensor]:
+    """[F] pixels per metre between two joints, and their direction at rest."""
+    step = rest[b] - rest[a]
+    return (points[:, b] - points[:, a]).norm(dim=-1) / step.norm(), F.normalize(step, dim=0)
+
+
+def _head_fit(body: ProxyBody, pose: Pose) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Turn [F, 3, 3], size [F], place of the neck [F, 3] of the head, and whether it is seen [F].
+
+    The similarity of the face's rigid landmarks, or where no face is seen of nose, eyes and ears.
+    """
+    rigid, joints, neck = list(RIGID), list(HEAD_JOINTS), body.joints[NECK]
+    landmarks = pose.landmarks[:, rigid]
+    by_face = _similarity(
+        body.vertices[body.skin :][rigid] - neck, landmarks, torch.ones_like(landmarks[..., 0])
+    )
+    seen = pose.body[:, joints, 3] >= SEEN
+    by_joints = _similarity(body.joints[joints] - neck, pose.body[:, joints, :3], seen.to(landmarks))
+    face = pose.face_seen >= SEEN
+    turn, size, place = (
+        torch.where(face.view(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(by_face, by_joints, strict=True)
+    )
+    return turn, size, place, face | (seen.sum(1) >= 3)
+
+
+def _similarity(rest: Tensor, points: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rotation [F, 3, 3], scale [F] and shift [F, 3] that take rest [N, 3] onto points [F, N, 3] (Umeyama
+    1991).
+    """
+    share = (weight / weight.sum(1, keepdim=True).clamp(min=1e-6))[..., None]
+    p0, q0 = (rest * share).sum(1), (points * share).sum(1)
+    p, q = rest - p0[:, None], points - q0[:, None]
+    left, strength, right = torch.linalg.svd((q * share).mT @ p)
+    sign = torch.ones_like(strength)
+    sign[:, 2] = torch.linalg.det(left @ right).sign()
+    turn = left * sign[:, None] @ right
+    scale = (strength * sign).sum(1) / (p.square() * share).sum((1, 2)).clamp(min=1e-9)
+    return turn, scale, q0 - scale[:, None] * (turn @ p0[..., None])[..., 0]

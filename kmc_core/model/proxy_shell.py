@@ -1,0 +1,103 @@
+"""What a picture shows of a person beyond the proxy body (hair, skirts, wide sleeves), as a sheet that moves
+with the body: pixels are bound to the nearest point of the body's outline, at its depth.
+"""
+
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .proxy_body import HIPS, PARTS, ProxyBody
+from .proxy_paint import VISIBLE, Picture
+from .proxy_pose import Posture, blended, posed_vertices
+from .raster import Fragments, fragments, nearest
+
+CELLS: Final = 64  # squares of the sheet along the picture's longer side
+HELD: Final = 0.004  # metres by which a further point of the outline holds a pixel less
+STRETCH: Final = 3.0  # squares' sides of outline that one square may hold to
+BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs on
+
+
+def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody:
+    """The body with the sheet of a picture in whose pose `posture` puts it; the body alone where it covers
+    the person, or is not in the picture.
+    """
+    height, width = picture.mask.shape[-2:]
+    vertices = posed_vertices(body, posture, 0)
+    shown = fragments(vertices, body.triangles, (height, width))
+    if len(shown.pixel) == 0:
+        return body
+    top = nearest(shown, height * width).view(height, width)
+    cell = -(-max(height, width) // CELLS)
+    used = _used_cells(picture.mask[0], top >= 0, cell)
+    corners, squares = _grid(used)
+    outline = _outline(top)
+    if len(squares) == 0 or len(outline) == 0:
+        return body
+    where = corners * float(cell)
+    pixels = torch.stack((outline % width, outline // width), -1) + 0.5
+    hung = shown.take(top.flatten()[outline])
+    share = torch.softmax(-torch.cdist(where, pixels) / (HELD * posture.scale[0]), 1)  # G O
+    parts, weights = _held(body, hung, share)
+    depth = share @ hung.depth[:, None] + BEHIND * posture.scale[0]
+    affine = blended(body, posture, 0, parts, weights)
+    # solve_ex lets corners that no map leads back from become infinite; the rasteriser leaves them out.
+    rest = torch.linalg.solve_ex(affine[..., :3], torch.cat((where, depth), 1) - affine[..., 3]).result
+    held_at = pixels[share.argmax(1)] / cell
+    squares = squares[_together(parts[:, 0][squares], held_at[squares])]
+    halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
+    triangles = torch.cat((halves, halves.flip(1)))  # cloth has two sides
+    part = parts[:, 0][triangles[:, 0] - len(body.vertices)]
+    return body._replace(
+        vertices=torch.cat((body.vertices, rest)),
+        parts=torch.cat((body.parts, parts)),
+        weights=torch.cat((body.weights, weights)),
+        triangles=torch.cat((body.triangles, triangles)),
+        part=torch.cat((body.part, part)),
+    )
+
+
+def _held(body: ProxyBody, outline: Fragments, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Parts and weights [G, 4] of the sheet's corners, held to points of the outline by share [G, O]."""
+    corners = body.triangles[outline.triangle]
+    weights = body.weights[corners] * outline.weights[..., None]
+    held = weights.new_zeros(len(corners), len(PARTS))
+    held.scatter_add_(1, body.parts[corners].flatten(1), weights.flatten(1))
+    largest = (share @ held).topk(body.parts.shape[1], 1)
+    return largest.indices, largest.values / largest.values.sum(1, keepdim=True)
+
+
+def _together(parts: Tensor, held_at: Tensor) -> Tensor:
+    """[N] which squares belong together: their corners' parts [N, 4] hang on each other and hold to the same
+    stretch of the outline, held_at [N, 4, 2] in squares (what a mask shows between an arm and the trunk is
+    mostly its error), or they are a skirt between two thighs.
+    """
+    parents = torch.tensor([part.parent for part in PARTS], device=parts.device)
+    first, others = parts[:, :1], parts[:, 1:]
+    near = (first == others) | (parents[first] == others) | (first == parents[others])
+    near &= (held_at[:, :1] - held_at[:, 1:]).norm(dim=-1) < STRETCH
+    return (near | ((parents[first] == HIPS) & (parents[others] == HIPS))).all(1)
+
+
+def _used_cells(mask: Tensor, covered: Tensor, cell: int) -> Tensor:
+    """[h, w] which squares of the picture show the person beyond the body."""
+    loose = (mask > VISIBLE) & ~covered
+    return F.max_pool2d(loose[None, None].float(), cell, cell, ceil_mode=True)[0, 0] > 0
+
+
+def _outline(top: Tensor) -> Tensor:
+    """Pixels at the edge of what the body covers in top [H, W], as indices."""
+    covered = (top >= 0)[None, None].float()
+    inner = 1 - F.max_pool2d(1 - covered, 3, 1, 1)
+    return ((covered - inner)[0, 0] > 0).flatten().nonzero()[:, 0]
+
+
+def _grid(used: Tensor) -> tuple[Tensor, Tensor]:
+    """Corners [G, 2] (x, y in cells) of the used squares and the squares [N, 4] between them, clockwise."""
+    rows, columns = used.nonzero().unbind(1)
+    wide = used.shape[1] + 1
+    first = rows * wide + columns
+    squares = torch.stack((first, first + 1, first + wide + 1, first + wide), 1)
+    corners, squares = squares.unique(return_inverse=True)
+    return torch.stack((corners % wide, corners // wide), -1).float(), squares
