@@ -8,11 +8,11 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from .bones import SEEN, torso_length, weighted_median
+from .bones import SEEN, head_width, torso_length, weighted_median
 from .character import Character
 from .edit import typical_place
 from .placement import Placement
-from .proportions import HEAD, Proportions, character_lengths, compare, track_lengths, typical_lengths
+from .proportions import Proportions, character_lengths, compare, track_lengths, typical_lengths
 from .shot import Shot
 from .skeleton import JOINT
 from .types import Motion, Track
@@ -178,8 +178,9 @@ def _parts_per_trunk(track: Track) -> dict[str, float]:
         lengths = [length for length in sides if length is not None]
         if lengths:
             parts[name] = sum(lengths) / len(lengths) / trunk
-    width = typical_lengths(*track_lengths(track))[HEAD]
-    return parts | ({"head": float(width) / flat_trunk} if float(width) > 0 else {})
+    widths = head_width(track.body.float())
+    widths = widths[widths > 0]
+    return parts | ({"head": float(widths.median()) / flat_trunk} if len(widths) else {})
 
 
 def _length(points: Tensor, seen: Tensor, a: str, b: str) -> float | None:
