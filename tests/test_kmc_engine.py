@@ -1,9 +1,11 @@
 """Motion and subject as conditions of the KMC animator, and the picture's detail brought back."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from kmc_core.engines.detail import restore_detail
+from kmc_core.engines.detail import detail_shape, restore_detail
 from kmc_core.engines.kmc import build_conditions, canvas_size
 from kmc_core.errors import KMCError
 from kmc_core.motion.skeleton import JOINT
@@ -91,7 +93,7 @@ def test_work_on_a_clip_can_be_watched_and_cancelled():
 @pytest.mark.parametrize(
     ("track", "size", "message"),
     [
-        (1, (32, 32), "The motion has 1 people and 4 frames; person 1 is asked."),
+        (1, (32, 32), "The motion has 1 people, but person 1 was asked for; people count from 0."),
         (0, (30, 32), "The animator's size must be a multiple of 8, got 30x32. Use 24x32."),
     ],
 )
@@ -104,8 +106,23 @@ def test_bad_conditions_are_told(track: int, size: tuple[int, int], message: str
 def test_detail_needs_the_animations_own_motion():
     with pytest.raises(KMCError, match="The animation has 3 frames, its motion 4"):
         restore_detail(torch.zeros(3, 3, 8, 8), motion(4), subject(), size=(16, 16))
-    with pytest.raises(KMCError, match="person 2 with one view is asked"):
+    with pytest.raises(KMCError, match="The motion has 1 people, but person 2 was asked for"):
         restore_detail(torch.zeros(4, 3, 8, 8), motion(4), subject(), size=(16, 16), track=2)
+
+
+def test_a_motion_that_was_not_fitted_is_refused():
+    raw = replace(motion(), size=(1280, 720))
+    with pytest.raises(KMCError, match="frame of 1280x720 pixels.*has 96x96. Fit it .* with Retarget Motion"):
+        build_conditions(raw, subject(), TEXT, params=PARAMS, size=(96, 96))
+    with pytest.raises(KMCError, match="Retarget Motion"):
+        restore_detail(torch.zeros(4, 3, 8, 8), raw, subject(), size=(16, 16))
+
+
+def test_detail_keeps_the_shape_of_the_animation():
+    whole = subject()
+    assert detail_shape((24, 24), whole) == (SIDE, SIDE)
+    assert detail_shape((25, 24), whole) == (SIDE, SIDE)  # a canvas that the picture fills
+    assert detail_shape((48, 24), whole) == (SIDE, SIDE // 2)
 
 
 def test_a_lost_limb_is_told_to_nobody_but_its_frames():

@@ -126,6 +126,13 @@ def test_a_fault_is_named_with_value_limit_and_remedy(case: str) -> None:
     assert report.light in ("amber", "red")
 
 
+def test_who_is_hidden_and_comes_back_elsewhere_is_no_cut() -> None:
+    joints = body()
+    joints[10:20] = 0
+    joints[20:, :, :2] += torch.tensor([60.0, 0.0]) * (joints[20:, :, 3:] > 0)
+    assert "cut" not in named(check_motion(driver(body=joints), character()))
+
+
 def test_red_stops_with_one_sentence_a_finding() -> None:
     report = check_motion(driver(), character(shot=BUST))
     with pytest.raises(

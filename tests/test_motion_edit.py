@@ -72,6 +72,7 @@ def test_trimming_takes_frames_intent_and_name() -> None:
         (Action("raise left hand", 0, 7, 0.9),), (Contact("hand-face", "left", 5, 10),)
     )
     assert trim(meant(), 0.2, 0).frames == 15
+    assert trim(meant(), 0.54, 0.26).frames == 6  # to the very end, though both halves round up
 
 
 @pytest.mark.parametrize(("start", "duration"), [(-0.1, 0.2), (0.9, 0), (0.5, 0.5), (0, -1)])
@@ -282,6 +283,11 @@ def test_a_whole_blend_is_the_other_with_the_own_name() -> None:
     other = person(20, Build(arm=1.3))
     blended = combine(meant(), other, "blend", 1.0)
     assert same(blended, other) and blended.tracks[0].name == "Ada"
+
+
+def test_a_blend_with_a_body_without_metres_keeps_none_of_the_old_ones() -> None:
+    other = replace(person(20), tracks=(Track(body=person(20, Build(arm=1.3)).tracks[0].body),))
+    assert combine(meant(), other, "blend", 1.0).tracks[0].world is None
 
 
 def test_bones_keep_their_lengths_half_way() -> None:

@@ -173,6 +173,16 @@ def test_hands_hang_on_the_wrists_at_the_characters_size() -> None:
     )
 
 
+def test_a_wrist_that_flickers_does_not_let_its_hand_jump() -> None:
+    motion = person(8, amount=0.0)
+    flickering = body(motion).clone()
+    flickering[4, JOINT["l_wrist"], 3] = 0
+    flickering = replace(motion, tracks=(replace(motion.tracks[0], body=flickering),))
+    longer = character(build=Build(arm=1.5))
+    steady, found = (hands(retarget(each, longer))[:, 0, 0, :2] for each in (motion, flickering))
+    assert (found - steady).norm(dim=-1).max() < 3
+
+
 def test_face_is_the_characters_own_with_the_drivers_expression_and_rotation() -> None:
     subject, driver = character(STRANGER), person()
     result = face(retarget(driver, subject))

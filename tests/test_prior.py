@@ -150,6 +150,13 @@ def test_joints_that_fall_together_break_nothing():
         assert move_person([picture], together).colour.isfinite().all()
 
 
+def test_a_face_without_a_body_moves():
+    pose = turned(0.0)
+    alone = replace(pose, body=torch.zeros_like(pose.body), hands=torch.zeros_like(pose.hands))
+    moved = move_person([photograph(pose)._replace(pose=alone)], alone)
+    assert moved.coverage.sum() > 40  # a face at this size
+
+
 def test_nothing_is_left_to_chance():
     views = [photograph(turned(angle)) for angle in (0.0, 1.2)]
     first, second = (move_person(views, turned(0.5, raised=True)) for _ in range(2))

@@ -16,9 +16,31 @@ from ..model.prior import moved_frames
 from ..model.proxy_paint import Picture
 from ..motion.types import Motion
 from ..subject.types import Subject
-from .kmc import Check, Progress, canvas_pose, canvas_view, no_check, no_progress, placement
+from .kmc import (
+    FILLS,
+    Check,
+    Progress,
+    canvas_pose,
+    canvas_view,
+    fitted_person,
+    no_check,
+    no_progress,
+    placement,
+)
 
 AGREE: Final = 0.08  # colour difference (0..1) at which only a third of the detail is kept
+
+
+def detail_shape(animation: tuple[int, int], subject: Subject) -> tuple[int, int]:
+    """Width and height of the full result for an animation of that size: the picture's, or as large in the
+    shape of the animation where its canvas had another one."""
+    if not subject.views:
+        raise KMCError(f"Subject '{subject.name}' has no view. Create it from at least one picture.")
+    height, width = subject.views[0].image.shape[-2:]
+    if abs(width * animation[1] / (height * animation[0]) - 1) < FILLS:
+        return width, height
+    scale = max(width, height) / max(animation)
+    return round(animation[0] * scale), round(animation[1] * scale)
 
 
 def restore_detail(
@@ -40,13 +62,9 @@ def restore_detail(
             f"The animation has {len(low)} frames, its motion {motion.frames}. Connect the motion that the "
             "animation was made from, cut to the same frames."
         )
-    if not 0 <= track < len(motion.tracks) or not subject.views:
-        raise KMCError(
-            f"The motion has {len(motion.tracks)} people and the subject {len(subject.views)} views; "
-            f"person {track} with one view is asked."
-        )
+    person = fitted_person(motion, subject, track)
     views = [Picture(*canvas_view(view, size)) for view in subject.views]
-    target = canvas_pose(motion.tracks[track], *placement(motion.size, size))
+    target = canvas_pose(person, *placement(motion.size, size))
     result = low.new_empty(len(low), 3, size[1], size[0])
     frames = moved_frames(views, target, progress=progress, check=check)
     for index, frame in enumerate(frames):

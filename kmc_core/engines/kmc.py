@@ -16,7 +16,7 @@ from ..model.params import AnimatorParams
 from ..model.prior import move_person
 from ..model.proxy_paint import Picture
 from ..motion.draw import limb_maps
-from ..motion.part import part_of
+from ..motion.part import part_of, track_of
 from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
 from ..motion.types import Motion, Track
 from ..subject.identity import Identity
@@ -110,17 +110,12 @@ def build_conditions(
     """
     width, height = size
     if width % params.patch or height % params.patch:
+        fitting = [max(1, side // params.patch) * params.patch for side in size]
         raise KMCError(
             f"The animator's size must be a multiple of {params.patch}, got {width}x{height}. "
-            f"Use {width // params.patch * params.patch}x{height // params.patch * params.patch}."
+            f"Use {fitting[0]}x{fitting[1]}."
         )
-    if not subject.views:
-        raise KMCError(f"Subject '{subject.name}' has no view. Create it from at least one picture.")
-    if track >= len(motion.tracks) or motion.frames == 0:
-        raise KMCError(
-            f"The motion has {len(motion.tracks)} people and {motion.frames} frames; person {track} is asked."
-        )
-    person = motion.tracks[track]
+    person = fitted_person(motion, subject, track)
     target = canvas_pose(person, *placement(motion.size, size))
     views = [canvas_view(view, size) for view in subject.views]
     pictures, masks, poses = zip(*views, strict=True)
@@ -171,6 +166,21 @@ def placement(picture: tuple[int, int], size: tuple[int, int]) -> tuple[Tensor, 
         inner = list(size)
     factor = torch.tensor([a / b for a, b in zip(inner, picture, strict=True)])
     return factor, torch.tensor([float((a - b) // 2) for a, b in zip(size, inner, strict=True)])
+
+
+def fitted_person(motion: Motion, subject: Subject, track: int) -> Track:
+    """Person `track` of a motion in the pixels of the subject's first view. KMCError when it is in others."""
+    if not subject.views:
+        raise KMCError(f"Subject '{subject.name}' has no view. Create it from at least one picture.")
+    height, width = subject.views[0].image.shape[-2:]
+    if motion.size != (width, height):
+        raise KMCError(
+            f"The motion is in a frame of {motion.size[0]}x{motion.size[1]} pixels, the picture of "
+            f"'{subject.name}' has {width}x{height}. Fit it to the subject with Retarget Motion first."
+        )
+    if motion.frames == 0:
+        raise KMCError("The motion has no frames; encode a video that shows a person.")
+    return track_of(motion, track)
 
 
 def canvas_view(view: View, size: tuple[int, int]) -> tuple[Tensor, Tensor, Pose]:

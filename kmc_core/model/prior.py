@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..motion.bones import SEEN
 from .background import fill_background, fill_from
 from .limbs import Pose
 from .proxy_body import ProxyBody, proxy_body
@@ -89,9 +90,11 @@ def moved_frames(
 
 
 def has_depth(pose: Pose, picture: Picture) -> bool:
-    """Whether anything is known of the third dimension."""
-    depth = pose.body[..., 2] * (pose.body[..., 3] > 0)
-    return bool(depth.abs().amax() > FLAT * max(picture.mask.shape[-2:]))
+    """Whether the third dimension is known: by the body's depths, or by a face where there is no body."""
+    seen = pose.body[..., 3] > 0
+    if not seen.any():
+        return bool((pose.face_seen >= SEEN).any())
+    return bool((pose.body[..., 2] * seen).abs().amax() > FLAT * max(picture.mask.shape[-2:]))
 
 
 def person_scales(body: ProxyBody, views: Sequence[Pose], target: Pose) -> list[Tensor]:

@@ -26,16 +26,17 @@ def fit_widths(body: ProxyBody, picture: Picture, scale: Tensor) -> Tensor:
     vertices = posed_vertices(body, posture, 0)
     size = picture.mask.shape[-2], picture.mask.shape[-1]
     shown = fragments(vertices, body.triangles, size)
-    covered = widths.new_zeros(len(PARTS), size[0] * size[1])
-    covered[body.part[shown.triangle], shown.pixel] = 1
+    covered = torch.zeros(len(PARTS), size[0] * size[1], dtype=torch.bool, device=widths.device)
+    covered[body.part[shown.triangle], shown.pixel] = True
     covered = covered.view(-1, *size)
+    parts = covered.sum(0, dtype=torch.uint8)  # how many cover a pixel
     for part in (CHEST, *LIMBS):
         if posture.known[0, part]:
             own = [CHEST, HIPS] if part == CHEST else [part]
-            others = [k for k in range(len(PARTS)) if k not in own]
+            mine = covered[own].sum(0, dtype=torch.uint8)
             line = _bone(body, posture, part)
             widths[part] = _width(
-                line, covered[own].amax(0), covered[others].amax(0), picture.mask[0], float(scale[0])
+                line, (mine > 0).float(), (parts > mine).float(), picture.mask[0], float(scale[0])
             )
     widths[HIPS] = widths[CHEST]
     return widths

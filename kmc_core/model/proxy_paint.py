@@ -79,7 +79,8 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
 def _inner(image: Tensor, mask: Tensor) -> Tensor:
     """The picture [3, H, W] with the person's colours going on from a little inside of the mask [1, H, W]."""
     reach = int(max(mask.shape[-2:]) * RIM)
-    inside = 1 - F.max_pool2d(1 - mask[None], 2 * reach + 1, 1, reach)[0]
+    outside = F.max_pool2d(1 - mask[None], (2 * reach + 1, 1), 1, (reach, 0))
+    inside = 1 - F.max_pool2d(outside, (1, 2 * reach + 1), 1, (0, reach))[0]
     return image * inside + fill_from(image * inside, inside) * (1 - inside)
 
 

@@ -209,7 +209,11 @@ def _jumps(track: Track) -> list[int]:
     both = torch.minimum(shown[1:, :, 3], shown[:-1, :, 3]) >= SEEN
     apart = torch.where(both, (shown[1:, :, :2] - shown[:-1, :, :2]).norm(dim=-1), torch.nan)
     # A joint below most others: at a cut nearly all of them move, in a gesture only some.
-    step = apart.nanquantile(0.25, dim=1).nan_to_num(0.0) / torso_length(body).median().clamp(min=1e-3)
+    torsos = torso_length(shown)
+    if not bool((torsos > 0).any()):
+        return []
+    step = apart.nanquantile(0.25, dim=1).nan_to_num(0.0) / torsos[torsos > 0].median()
+    step = step * (frames[1:] - frames[:-1] == 1)  # who comes back elsewhere has walked
     padded = torch.nn.functional.pad(step, (1, 1))
     beside = torch.maximum(padded[:-2], padded[2:])
     found = (step > JUMP) & (step > JUMP_RATIO * beside)

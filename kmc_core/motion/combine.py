@@ -75,7 +75,10 @@ def _towards(own: Track, goal: Track, share: float) -> Track:
 
 def _with_all(own: Track, other: Track) -> Track:
     parts = {name: getattr(other, name) for name in ("body", "world", "hands", "face")}
-    return replace(own, **{name: part for name, part in parts.items() if part is not None})
+    mixed = {name: part for name, part in parts.items() if part is not None}
+    if other.body is not None:
+        mixed["world"] = other.world  # metres of another body are none of this one's
+    return replace(own, **mixed)
 
 
 def _with_hands(own: Track, other: Track) -> Track:

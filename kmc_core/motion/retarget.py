@@ -244,7 +244,9 @@ def _move_hands(driver: Track, body: Tensor | None, plan: Plan, strength: float)
         if body is not None and driver.body is not None:
             old = driver.body.float()[:, wrist]
             beside = body[:, wrist, :2] + (start - old[:, :2]) * plan.lengths[HAND]
-            target = torch.where(old[:, 3:] >= SEEN, beside, target)
+            held = torch.minimum(old[:, 3], hand[:, 0, 3]) >= SEEN
+            if bool(held.any()):  # a wrist that flickers does not let its hand jump
+                target = target + filled(beside - target, held)
         points = (hand[..., :3] - hand[:, :1, :3]) * plan.lengths[HAND]
         if strength != 1:
             points = _blend_hand(points, hand[..., 3], plan, side, strength)

@@ -26,7 +26,8 @@ def trim(motion: Motion, start: float, duration: float) -> Motion:
 
     KMCError when that is no stretch of at least one frame inside the motion.
     """
-    first, count = round(start * motion.fps), round(duration * motion.fps)
+    first = round(start * motion.fps)
+    count = round((start + duration) * motion.fps) - first  # both ends rounded, as a video's trim does
     if start < 0 or duration < 0 or first >= motion.frames or first + count > motion.frames:
         raise KMCError(
             f"The motion is {_seconds(motion):.2f} s long, but {duration or 'all'} s from {start} s on "

@@ -46,6 +46,9 @@ def from_face_landmarks(faces: Mapping[str, Any], fps: float, motion: Motion | N
 Face = tuple[Tensor, Tensor, float]  # landmarks [478, 3], expression [52], confidence
 
 
+KEYS = ("landmarks_xy", "landmarks_3d", "blendshapes", "presence")  # of a face of the host
+
+
 def _frames(faces: Mapping[str, Any]) -> tuple[Sequence[Sequence[Mapping[str, Any]]], tuple[int, int]]:
     frames = faces.get("frames") if isinstance(faces, Mapping) else None
     size = faces.get("image_size") if isinstance(faces, Mapping) else None
@@ -55,6 +58,10 @@ def _frames(faces: Mapping[str, Any]) -> tuple[Sequence[Sequence[Mapping[str, An
 
 
 def _face(face: Mapping[str, Any], frame: int) -> Face:
+    if missing := [key for key in KEYS if key not in face]:
+        raise KMCError(
+            f"A face in frame {frame} lacks {', '.join(missing)}; connect Detect Face Landmarks (MediaPipe)."
+        )
     flat, deep = (torch.as_tensor(face[key]).float() for key in ("landmarks_xy", "landmarks_3d"))
     if flat.shape != (FACE_LANDMARKS, 2) or deep.shape != (FACE_LANDMARKS, 3):
         raise KMCError(

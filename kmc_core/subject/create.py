@@ -59,7 +59,7 @@ def _view(picture: Tensor, mask: Tensor | None, nets: Perception, label: str) ->
 
 def view_of(picture: Tensor, look: PictureLook) -> View:
     """A view from a picture [3, H, W] 0..1 and what was seen in it."""
-    return View(picture, look.mask, look.pose, look.yaw, look.kind, look.embedding)
+    return View(picture.cpu(), look.mask.cpu(), look.pose, look.yaw, look.kind, look.embedding)
 
 
 def _size(picture: Tensor) -> str:
