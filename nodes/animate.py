@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..kmc_core.engines.detail import detail_shape, restore_detail
+from ..kmc_core.engines.detail import restore_detail
 from ..kmc_core.engines.kmc import animate_conditions
 from ..kmc_core.host.animator import attach, empty_latent, params_of, sample
 from ..kmc_core.host.media import even_size, image_of, rgb_of
@@ -246,7 +246,7 @@ class RestoreDetail(io.ComfyNode):
                     max=4096,
                     step=2,
                     tooltip=(
-                        "Longer side of the result, in the shape of the animation. 0 is that of the picture."
+                        "Longer side of the result, in the shape of the picture. 0 is the picture's own size."
                     ),
                 ),
                 io.Int.Input(
@@ -274,8 +274,8 @@ class RestoreDetail(io.ComfyNode):
     @classmethod
     def execute(cls, images, motion, identity, longest_side, start_frame, person) -> io.NodeOutput:
         part = part_of(motion, start_frame, len(images))
-        shape = detail_shape((images.shape[2], images.shape[1]), identity.subject)
-        size = even_size(shape, longest_side)
+        height, width = identity.subject.views[0].image.shape[-2:]
+        size = even_size((width, height), longest_side)
         frames = restore_detail(rgb_of(images), part, identity.subject, size=size, track=person, **hooks())
         return io.NodeOutput(image_of(frames))
 

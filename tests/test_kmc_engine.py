@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kmc_core.engines.detail import detail_shape, restore_detail
+from kmc_core.engines.detail import restore_detail
 from kmc_core.engines.kmc import build_conditions, canvas_size
 from kmc_core.errors import KMCError
 from kmc_core.motion.skeleton import JOINT
@@ -118,11 +118,15 @@ def test_a_motion_that_was_not_fitted_is_refused():
         restore_detail(torch.zeros(4, 3, 8, 8), raw, subject(), size=(16, 16))
 
 
-def test_detail_keeps_the_shape_of_the_animation():
-    whole = subject()
-    assert detail_shape((24, 24), whole) == (SIDE, SIDE)
-    assert detail_shape((25, 24), whole) == (SIDE, SIDE)  # a canvas that the picture fills
-    assert detail_shape((48, 24), whole) == (SIDE, SIDE // 2)
+def test_bars_of_a_wider_canvas_are_cut_off_and_nothing_is_squeezed():
+    image, _ = picture()
+    low = torch.nn.functional.interpolate((image / 2 + 0.5)[None], size=(48, 48), mode="area")
+    wide = torch.nn.functional.pad(low, (24, 24), value=0.5)
+    plain, cut = (
+        restore_detail(frames.expand(4, -1, -1, -1), motion(), subject(), size=(SIDE, SIDE))
+        for frames in (low, wide)
+    )
+    assert torch.equal(plain, cut)
 
 
 def test_a_lost_limb_is_told_to_nobody_but_its_frames():

@@ -205,7 +205,7 @@ def test_a_part_of_the_motion_and_another_size_can_be_chosen(host: InProcessHost
             "The motion has 6 frames, but 3 frames from frame 4 were asked for",
         ),
         ({"width": 36}, "must be a multiple of 8, got 36x"),
-        ({"person": 1}, "The motion has 1 people and 6 frames; person 1 is asked."),
+        ({"person": 1}, "The motion has 1 people, but person 1 was asked for; people count from 0."),
     ],
 )
 def test_unusable_requests_tell_what_is_there(

@@ -17,7 +17,6 @@ from ..model.proxy_paint import Picture
 from ..motion.types import Motion
 from ..subject.types import Subject
 from .kmc import (
-    FILLS,
     Check,
     Progress,
     canvas_pose,
@@ -29,18 +28,6 @@ from .kmc import (
 )
 
 AGREE: Final = 0.08  # colour difference (0..1) at which only a third of the detail is kept
-
-
-def detail_shape(animation: tuple[int, int], subject: Subject) -> tuple[int, int]:
-    """Width and height of the full result for an animation of that size: the picture's, or as large in the
-    shape of the animation where its canvas had another one."""
-    if not subject.views:
-        raise KMCError(f"Subject '{subject.name}' has no view. Create it from at least one picture.")
-    height, width = subject.views[0].image.shape[-2:]
-    if abs(width * animation[1] / (height * animation[0]) - 1) < FILLS:
-        return width, height
-    scale = max(width, height) / max(animation)
-    return round(animation[0] * scale), round(animation[1] * scale)
 
 
 def restore_detail(
@@ -63,6 +50,7 @@ def restore_detail(
             "animation was made from, cut to the same frames."
         )
     person = fitted_person(motion, subject, track)
+    low = _without_bars(low, motion.size)
     views = [Picture(*canvas_view(view, size)) for view in subject.views]
     target = canvas_pose(person, *placement(motion.size, size))
     result = low.new_empty(len(low), 3, size[1], size[0])
@@ -70,6 +58,16 @@ def restore_detail(
     for index, frame in enumerate(frames):
         result[index] = _add_detail(low[index : index + 1], (frame.colour[None] / 2 + 0.5).to(low))[0]
     return result
+
+
+def _without_bars(low: Tensor, picture: tuple[int, int]) -> Tensor:
+    """Frames [F, 3, h, w] without what a canvas of another shape adds to the picture (width, height)."""
+    factor, offset = placement(picture, (low.shape[-1], low.shape[-2]))
+    (left, top), (width, height) = (
+        offset.long().tolist(),
+        (factor * torch.tensor(picture)).round().long().tolist(),
+    )
+    return low[..., top : top + height, left : left + width]
 
 
 def _add_detail(low: Tensor, moved: Tensor) -> Tensor:
