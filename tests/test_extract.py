@@ -1,6 +1,7 @@
 """Extraction on real pictures: finds the person, follows it, invents no point, says what it cannot use."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,10 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kmc_core.errors import KMCError
+from kmc_core.motion.proportions import pixels_per_metre
 from kmc_core.motion.skeleton import EXPRESSIONS, JOINT, LEFT
 from kmc_core.motion.types import Motion, Track
 from kmc_core.perception.extract import (
     TensorClip,
+    VideoFile,
     encode_body,
     encode_face,
     encode_hands,
@@ -31,6 +34,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+ASSETS = Path(__file__).resolve().parents[1] / "workflows" / "assets"
 
 
 def grey(count: int, height: int = 144, width: int = 176) -> Tensor:
@@ -262,3 +268,11 @@ def test_a_picture_without_a_person_is_an_error() -> None:
 def test_hands_are_a_pair_even_where_none_is_seen() -> None:
     hands = encode(TensorClip(talking_frames(1), FPS)).tracks[0].hands
     assert hands is not None and hands[:, LEFT].shape == (1, 21, 4)
+
+
+def test_a_body_is_as_deep_in_the_picture_as_in_metres() -> None:
+    track = encode_body(VideoFile(ASSETS / "full_body.mp4"), perception()).tracks[0]
+    assert track.body is not None and track.world is not None
+    seen = track.body[..., 3] > 0
+    in_metres = (track.world[..., 2] * pixels_per_metre(track)[:, None])[seen]
+    assert 0.6 < float(track.body[..., 2][seen].std() / in_metres[in_metres.isfinite()].std()) < 1.6

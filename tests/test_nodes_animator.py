@@ -123,7 +123,8 @@ def test_a_batch_of_clips_repeats_the_conditions(host: InProcessHost, graph: dic
     latent = host.value({"samples": torch.zeros(2, 3, FRAMES, 32, 32)})
     both = sampled(host, graph | {"latent": latent}, ksampler(steps=1))
     assert len(both) == 2
-    torch.testing.assert_close(both[:1], single, atol=1e-5, rtol=1e-5)
+    # Matrix products of another size round otherwise; a condition that is not repeated is off by 0.1.
+    torch.testing.assert_close(both[:1], single, atol=1e-4, rtol=1e-4)
 
 
 def test_guidance_extrapolates_from_the_negative(host: InProcessHost, graph: dict[str, Any]) -> None:

@@ -141,6 +141,22 @@ def test_a_picture_at_twice_the_size_gives_the_same_person_with_more_detail():
     assert ((reduced - small.colour).abs() * small.coverage).sum() / small.coverage.sum() / 3 < 0.06
 
 
+def test_a_camera_that_zooms_in_enlarges_the_whole_person():
+    picture, frames = photograph(turned(0.0)), 40
+    zoom = torch.linspace(0.6, 1.1, frames)
+
+    def zoomed(points: Tensor) -> Tensor:
+        middle = torch.tensor([SIDE / 2, SIDE / 2, 0.0])
+        factor = zoom.view(-1, *[1] * (points.ndim - 1))
+        return torch.cat(((points[..., :3] - middle) * factor + middle, points[..., 3:]), -1)
+
+    pose = repeated(picture.pose, frames)
+    target = Pose(zoomed(pose.body), pose.hands, zoomed(pose.landmarks), pose.face_seen)
+    target.hands[..., :2] = zoomed(torch.cat((pose.hands[..., :2], pose.hands[..., 2:] * 0), -1))[..., :2]
+    areas = move_person([picture], target).coverage.sum((1, 2, 3)) / zoom**2
+    assert ((areas / areas.mean() - 1).abs() < 0.06).all()  # by how long alone it would be a quarter
+
+
 def test_joints_that_fall_together_break_nothing():
     picture = photograph(turned(0.0))
     body = picture.pose.body.clone()

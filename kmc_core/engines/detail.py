@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import KMCError
+from ..model.background import fill_background
 from ..model.prior import moved_frames
 from ..model.proxy_paint import Picture
 from ..motion.types import Motion
@@ -54,7 +55,8 @@ def restore_detail(
     views = [Picture(*canvas_view(view, size)) for view in subject.views]
     target = canvas_pose(person, *placement(motion.size, size))
     result = low.new_empty(len(low), 3, size[1], size[0])
-    frames = moved_frames(views, target, progress=progress, check=check)
+    background = fill_background(views[0].image, views[0].mask)
+    frames = moved_frames(views, target, background, progress=progress, check=check)
     for index, frame in enumerate(frames):
         result[index] = _add_detail(low[index : index + 1], (frame.colour[None] / 2 + 0.5).to(low))[0]
     return result

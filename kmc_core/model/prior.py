@@ -18,12 +18,13 @@ from .limbs import Pose
 from .proxy_body import ProxyBody, proxy_body
 from .proxy_fit import fit_widths
 from .proxy_paint import Picture, as_paint, paint_body
-from .proxy_pose import posed_vertices, sizes, take_posture
+from .proxy_pose import sizes, take_posture
 from .proxy_shell import with_shell
 from .puppet import cut_out, moving
 
 NEIGHBOURS: Final = 5.5  # a pixel with more than this many of eight covered neighbours is a hole
 SIZES: Final = (1.0, 1e5)  # pixels per metre that a person can have
+STEADY: Final = 15  # frames over which a person's size is steadied: cameras zoom and people walk smoothly
 FLAT: Final = 1e-3  # of the canvas: a person all of whose joints are this shallow has no known depth
 
 
@@ -52,23 +53,25 @@ def move_person(
     check: Callable[[], None] = lambda: None,
 ) -> Moved:
     """Move the person of one or more views to F target poses; the first view gives the background."""
-    frames = list(moved_frames(views, target, progress=progress, check=check))
+    background = fill_background(views[0].image, views[0].mask)
+    frames = list(moved_frames(views, target, background, progress=progress, check=check))
     colour, coverage, unseen = (torch.stack(values) for values in zip(*frames, strict=True))
-    return Moved(colour, coverage, fill_background(views[0].image, views[0].mask), unseen)
+    return Moved(colour, coverage, background, unseen)
 
 
 def moved_frames(
     views: Sequence[Picture],
     target: Pose,
+    background: Tensor,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Frame]:
-    """One target frame after the other."""
+    """One target frame after the other, over a background [3, H, W]."""
     first = views[0]
     solid = [view for view in views if has_depth(view.pose, first)]
     if not (solid and solid[0] is first and has_depth(target, first)):
-        cutouts = cut_out(first.image, first.mask, first.pose)
+        cutouts = cut_out(first.image, first.mask, first.pose, background)
         for colour, coverage in moving(cutouts, first.pose, target, progress=progress, check=check):
             yield Frame(colour, coverage, torch.zeros_like(coverage))
         return
@@ -79,12 +82,10 @@ def moved_frames(
     body = with_shell(body, first, postures[0])
     paints = [as_paint(body, view, posture) for view, posture in zip(solid, postures, strict=True)]
     posture = take_posture(body, target, scales[-1], widths)
-    background = fill_background(first.image, first.mask)
     size = first.mask.shape[-2], first.mask.shape[-1]
     for frame in range(len(target.body)):
         check()
-        vertices = posed_vertices(body, posture, frame)
-        painted = paint_body(body, paints, vertices, posture.known[frame], size)
+        painted = paint_body(body, paints, posture, frame, size)
         yield compose(*painted, background)
         progress(frame + 1, len(target.body))
 
@@ -98,19 +99,26 @@ def has_depth(pose: Pose, picture: Picture) -> bool:
 
 
 def person_scales(body: ProxyBody, views: Sequence[Pose], target: Pose) -> list[Tensor]:
-    """Pixels per metre [1] in every view and [F] in the target, judged by the lengths that both show: one
-    size for a whole clip, since a person does not grow.
+    """Pixels per metre [1] in every view and [F] in the target, judged by the lengths that a view shares with
+    the first, or by all that it shows.
     """
     first = sizes(body, views[0])
-    start = first.nanmedian()
-    growths = [(sizes(body, pose) / first).nanmedian() for pose in (*views, target)]
-    alone = [sizes(body, pose).nanmedian() / start for pose in (*views, target)]
-    ratios = [torch.where(g.isnan(), a.nan_to_num(1.0), g) for g, a in zip(growths, alone, strict=True)]
-    counts = [1] * len(views) + [len(target.body)]
-    return [
-        (start * ratio).nan_to_num(1.0).clamp(*SIZES).expand(n)
-        for ratio, n in zip(ratios, counts, strict=True)
-    ]
+    scales = []
+    for pose in (*views, target):
+        own = sizes(body, pose)
+        shared = first.nanmedian() * (own / first).nanmedian(1).values
+        alone = own.nanmedian(1).values
+        scales.append(_steady(torch.where(shared.isnan().all(), alone, shared)))
+    return scales
+
+
+def _steady(scale: Tensor) -> Tensor:
+    """Scales [F] over time: frames that tell nothing take the clip's, then a running median and mean."""
+    scale = torch.where(scale.isnan(), scale.nanmedian().nan_to_num(1.0), scale).clamp(*SIZES)
+    for middle in (lambda window: window.median(-1).values, lambda window: window.mean(-1)):
+        padded = F.pad(scale[None], (STEADY // 2, STEADY // 2), mode="replicate")[0]
+        scale = middle(padded.unfold(0, STEADY, 1))
+    return scale
 
 
 def compose(body: Tensor, covered: Tensor, unseen: Tensor, background: Tensor) -> Frame:

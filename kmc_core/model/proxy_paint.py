@@ -94,14 +94,16 @@ def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
 
 
 def paint_body(
-    body: ProxyBody, paints: list[Paint], vertices: Tensor, known: Tensor, size: tuple[int, int]
+    body: ProxyBody, paints: list[Paint], posture: Posture, frame: int, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The body with vertices [V, 3] and known parts [P] on a canvas (height, width).
+    """The body in one frame of a posture, on a canvas (height, width).
 
     Colour [3, H, W] times coverage, coverage [1, H, W], and the share [1, H, W] that no view shows, which has
     coverage but no colour. Where a view says that a surface's rim is background, what lies behind shows.
     """
     pixels = size[0] * size[1]
+    vertices, known = posed_vertices(body, posture, frame), posture.known[frame]
+    apart = APART * posture.scale[frame]
     shown = fragments(vertices, body.triangles, size)
     painted = _painted(known, paints[0].known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
@@ -121,7 +123,7 @@ def paint_body(
         colour[at] += share * (look.colour * (1 - missing)[:, None])
         unseen[at] += share * missing[:, None]
         clear[at] -= share
-        behind = shown.depth > shown.depth[top[shown.pixel]] + APART * paints[0].scale
+        behind = shown.depth > shown.depth[top[shown.pixel]] + apart
         shown = shown.take(behind)
     colour, covered, unseen = (values.mT.reshape(-1, *size) for values in (colour, 1 - clear, unseen))
     return colour, covered, unseen

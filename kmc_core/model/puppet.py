@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ..motion.bones import SEEN
 from ..motion.face_mesh import CLOSED_LINES, OPEN_LINES
-from .background import fill_background
 from .limbs import HEAD, PARTS, TORSO, Bones, Pose, bones, part_transforms
 
 OVERLAP: Final = (
@@ -149,8 +148,10 @@ def plan_moves(here: Bones, source: Pose, target: Pose) -> Moves:
     return Moves(transforms, beyond, across, known, depth.argsort(1, descending=True), there)
 
 
-def cut_out(image: Tensor, mask: Tensor, pose: Pose) -> Cutouts:
-    """Take the person of image [3, H, W], mask [1, H, W] with its pose (one frame) apart along the bones."""
+def cut_out(image: Tensor, mask: Tensor, pose: Pose, background: Tensor) -> Cutouts:
+    """Take the person of image [3, H, W], mask [1, H, W] with its pose (one frame) apart along the bones; the
+    background [3, H, W] is what shows behind it.
+    """
     here = bones(pose)
     height, width = mask.shape[-2:]
     pixels = _pixels(height, width, image.device)
@@ -174,7 +175,7 @@ def cut_out(image: Tensor, mask: Tensor, pose: Pose) -> Cutouts:
             (distance[visible].amax() + PARTS[part].radius) * here.scale[0] if len(rows) else here.scale[0]
         )
         reach.append(furthest)
-    return Cutouts(layers, corners, torch.stack(reach), here, fill_background(image, mask))
+    return Cutouts(layers, corners, torch.stack(reach), here, background)
 
 
 def _outside(pixels: Tensor, here: Bones, part: int) -> Tensor:

@@ -16,6 +16,7 @@ from .follow import LOOSE, Look, at_rest, follow, from_anchor, held
 from .suite import Perception, run
 
 INPUT = 224
+DEPTH = 2.5  # the net's depths are made shallower for training: MediaPipe's graphs divide them by 0.4
 POINTS = 21
 WRIST, INDEX_PIP, MIDDLE_PIP, RING_PIP = 0, 6, 10, 14
 MIDDLE_MCP_OF_PALM = 2  # keypoint of the palm detector; 0 is the wrist
@@ -245,7 +246,7 @@ def _joints(look: Look, score: Tensor, width: int, height: int) -> Tensor:
     """Points and confidence [n, 21, 4], depth 0 at the wrist; zeros where no hand is seen or outside the
     picture."""
     points = look.points.clone()
-    points[..., 2] -= points[:, :1, 2].clone()
+    points[..., 2] = DEPTH * (points[..., 2] - points[:, :1, 2])
     x, y = points[..., 0], points[..., 1]
     seen = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (score > 0)[:, None]
     hands = torch.cat([points, score[:, None, None].expand(-1, POINTS, 1)], dim=-1)

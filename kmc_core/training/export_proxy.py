@@ -130,11 +130,9 @@ def _inside(points: Array, polygon: Array) -> NDArray[np.bool_]:
 def posed(body: Body, face: dict[str, float]) -> dict[str, torch.Tensor]:
     """Anny's average person at rest."""
     actions = list(face)
-    turns = np.tile(np.eye(3), (1, len(body.bones), 1, 1))
     values = np.array([[face[k] for k in actions]])
     with torch.no_grad():
         pose = torch.eye(4).repeat(1, len(body.bones), 1, 1)
-        pose[:, :, :3, :3] = torch.from_numpy(turns).float()
         faces = {k: torch.from_numpy(values[:, i]).float() for i, k in enumerate(actions)}
         return body.model(
             pose_parameters=pose, phenotype_kwargs={}, local_changes_kwargs={}, facial_actions=faces

@@ -24,6 +24,7 @@ sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").reso
 from kmc_core.engines.kmc import canvas_pose, placement  # noqa: E402
 from kmc_core.errors import KMCError  # noqa: E402
 from kmc_core.evaluate.metrics import correct_joints, ssim  # noqa: E402
+from kmc_core.model.background import fill_background  # noqa: E402
 from kmc_core.model.limbs import Pose  # noqa: E402
 from kmc_core.model.prior import move_person  # noqa: E402
 from kmc_core.model.proxy_paint import Picture  # noqa: E402
@@ -133,7 +134,7 @@ def ways(case: Case) -> dict[str, Callable[[Pose], Drawn]]:
     first = case.views[0]
 
     def puppet(target: Pose) -> Drawn:
-        frames = list(moving(cut_out(*first), first.pose, target))
+        frames = list(moving(cut_out(*first, fill_background(first.image, first.mask)), first.pose, target))
         return torch.stack([colour for colour, _ in frames]), torch.stack([covered for _, covered in frames])
 
     return {
