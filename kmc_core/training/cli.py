@@ -1,6 +1,7 @@
 """Train and evaluate from the command line: `python -m kmc_core.training.cli --help`."""
 
 import argparse
+import json
 import math
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,12 @@ from ..model.text import TextEncoder
 from ..model.transformer import build_animator
 from ..perception.suite import Perception
 from .config import TrainConfig, read_config
-from .data import Clips, prepare_folder
+from .data import Clips, prepare_folder, track_of
 from .features import load_judges
 from .loop import start_state, train
+from .noise import measure
 from .objectives import flow_matching_loss
-from .validate import evaluate, table
+from .validate import evaluate, held_out, table
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
@@ -40,8 +42,8 @@ def run_training(arguments: argparse.Namespace) -> None:
     params = load_animator_file(Path(config.start))[0] if config.start else AnimatorParams()
     prepared = Path(config.data + "_prepared")
     if not arguments.prepared:
-        run_prepare(argparse.Namespace(data=Path(config.data)))
-    clips = Clips.load(prepared)
+        prepare(Path(config.data), params)
+    clips = Clips.load(prepared, params)
     model = build_model(params, config)
     judges = load_judges(WEIGHTS / "perception") if config.feature_weight else None
     print(
@@ -67,13 +69,17 @@ def run_training(arguments: argparse.Namespace) -> None:
 
 def run_prepare(arguments: argparse.Namespace) -> None:
     """Turn truth shards into conditions."""
+    prepare(arguments.data, AnimatorParams())
+
+
+def prepare(source: Path, params: AnimatorParams) -> None:
+    """Turn a folder of truth shards into conditions for an animator, in the folder beside it."""
     nets = Perception.load(WEIGHTS / "perception", device="cpu")
-    source: Path = arguments.data
 
     def tell(done: int, total: int) -> None:
         print(f"prepared {done} of {total} shards", flush=True)
 
-    prepare_folder(source, source.with_name(source.name + "_prepared"), AnimatorParams(), nets, tell)
+    prepare_folder(source, source.with_name(source.name + "_prepared"), params, nets, tell)
 
 
 def run_evaluation(arguments: argparse.Namespace) -> None:
@@ -88,6 +94,16 @@ def run_evaluation(arguments: argparse.Namespace) -> None:
         sheet=arguments.sheet,
     )
     print(table(figures))
+
+
+def run_noise(arguments: argparse.Namespace) -> None:
+    """Measure the extractor's errors, which training adds to exact truth."""
+    nets = Perception.load(WEIGHTS / "perception", device="cpu")
+    clips = [
+        (shard, clip, track_of(shard.frames, clip, slice(None)))
+        for shard, clip in held_out(arguments.data, arguments.clips)
+    ]
+    print(json.dumps({name: round(value, 4) for name, value in measure(clips, nets).items()}))
 
 
 def main() -> None:
@@ -111,6 +127,10 @@ def main() -> None:
     command.add_argument("--clips", type=int, default=64)
     command.add_argument("--sheet", type=Path, default=None, help="write a picture sheet here")
     command.set_defaults(run=run_evaluation)
+    command = commands.add_parser("noise", help="measure the extractor's errors on rendered truth")
+    command.add_argument("--data", type=Path, default=Path("data/truth/val"))
+    command.add_argument("--clips", type=int, default=64)
+    command.set_defaults(run=run_noise)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -24,21 +24,19 @@ from ..perception.head_pose import head_yaw
 from ..perception.person import face_embedding
 from ..perception.suite import Perception
 from ..subject.types import Subject, View
+from .noise import disturbed, extracted
 from .objectives import Batch
 from .shards import Pictures, Shard, read_shard
 
-PREPARED: Final = "3"  # raised when engines/kmc.py gives other conditions for the same clip
+PREPARED: Final = "4"  # raised when engines/kmc.py gives other conditions for the same clip
 BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
-# What an extractor adds to exact truth, measured as medians on rendered truth: share of the picture's side.
-JOINT_NOISE: Final = 0.005
-LANDMARK_NOISE: Final = 0.002
-HAND_LOST: Final = 0.15  # share of hands that an extractor does not find
+EXTRACTED: Final = 0.125  # share of clips whose motion and poses our own extractor reads from the pictures
 FEWEST_FACE_PIXELS: Final = 24.0  # a smaller face gives the identity net nothing
 
 
 def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perception, seed: int) -> None:
     """Turn one truth shard into conditions, written whole or not at all; a file made the same way is kept."""
-    made = {"prepared": PREPARED, "params": json.dumps(asdict(params))}
+    made = _made(params)
     if target.is_file() and _metadata(target) == made:
         return
     shard = read_shard(source)
@@ -62,6 +60,11 @@ def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perc
     partial.replace(target)
 
 
+def _made(params: AnimatorParams) -> dict[str, str]:
+    """What prepared clips are made with, as their file tells it."""
+    return {"prepared": PREPARED, "params": json.dumps(asdict(params))}
+
+
 def _metadata(path: Path) -> dict[str, str]:
     with safe_open(path, "pt") as file:
         return file.metadata() or {}
@@ -70,14 +73,34 @@ def _metadata(path: Path) -> dict[str, str]:
 def clip_conditions(
     shard: Shard, clip: int, params: AnimatorParams, nets: Perception, rng: torch.Generator | None
 ) -> AnimatorConditions:
-    """Conditions of one clip, batch 1; with a generator the motion gets the extractor's errors."""
+    """Conditions of one clip, batch 1. With a generator they are as in use: the motion has the extractor's
+    errors or is its own answer, and one to all of the views are known; a missing view repeats the first.
+    """
     motion = motion_of(shard.frames, clip, shard.fps)
-    side = motion.size[0]
-    if rng is not None:
-        motion = replace(motion, tracks=(_disturbed(motion.tracks[0], side, rng),))
-    text = torch.zeros(1, params.text.length, params.text.dim)
     subject = subject_of(shard.references, clip, shard.words[clip].subject, nets)
+    if rng is not None:
+        motion, subject = _as_read(motion, subject, shard, clip, nets, rng)
+        known = int(torch.randint(len(subject.views), (1,), generator=rng)) + 1
+        missing = len(subject.views) - known
+        subject = replace(subject, views=subject.views[:known] + subject.views[:1] * missing)
+    text = torch.zeros(1, params.text.length, params.text.dim)
     return build_conditions(motion, subject, text, params=params, size=motion.size)
+
+
+def _as_read(
+    motion: Motion, subject: Subject, shard: Shard, clip: int, nets: Perception, rng: torch.Generator
+) -> tuple[Motion, Subject]:
+    """A clip's motion and subject as users have them, read from pictures."""
+    track = disturbed(motion.tracks[0], motion.size[0], rng)
+    if torch.rand((), generator=rng) < EXTRACTED:
+        track = extracted(shard.frames.images[clip], shard.fps, nets) or track
+        poses = [
+            extracted(shard.references.images[clip, k, None], shard.fps, nets)
+            for k in range(len(subject.views))
+        ]
+        views = tuple(replace(v, pose=pose or v.pose) for v, pose in zip(subject.views, poses, strict=True))
+        subject = replace(subject, views=views)
+    return replace(motion, tracks=(track,)), subject
 
 
 def motion_of(pictures: Pictures, clip: int, fps: float) -> Motion:
@@ -110,24 +133,6 @@ def subject_of(pictures: Pictures, clip: int, name: str, nets: Perception) -> Su
         yaw = float(head_yaw(pose.face.rotation)[0])
         views.append(View(image, mask, pose, yaw, "full", embedding))
     return Subject(name, tuple(views))
-
-
-def _disturbed(track: Track, side: int, rng: torch.Generator) -> Track:
-    """The track as an extractor would give it: noisy points, lost hands."""
-
-    def noise(like: Tensor, share: float) -> Tensor:
-        return torch.randn(like.shape, generator=rng) * share * side
-
-    body, hands, face = track.body, track.hands, track.face
-    assert body is not None and hands is not None and face is not None
-    body, hands = body.clone(), hands.clone()
-    body[..., :2] += noise(body[..., :2], JOINT_NOISE)
-    hands[..., :2] += noise(hands[..., :2], JOINT_NOISE)
-    lost = torch.rand((1, 2, 1), generator=rng) < HAND_LOST
-    hands[..., 3] *= ~lost
-    landmarks = face.landmarks.clone()
-    landmarks[..., :2] += noise(landmarks[:, :1, :2], LANDMARK_NOISE)
-    return replace(track, body=body, hands=hands, face=replace(face, landmarks=landmarks))
 
 
 def _to_bytes(name: str, value: Tensor) -> Tensor:
@@ -163,11 +168,17 @@ class Clips:
     tensors: dict[str, Tensor]  # name -> [N, ...]
 
     @classmethod
-    def load(cls, folder: Path) -> "Clips":
-        """Read every prepared shard of a folder; KMCError when there is none."""
+    def load(cls, folder: Path, params: AnimatorParams) -> "Clips":
+        """Read every prepared shard of a folder; KMCError when there is none, or one made for others."""
         files = sorted(folder.glob("*.safetensors"))
         if not files:
             raise KMCError(f"No prepared clips in {folder}. Render them first: make truth.")
+        for file in files:
+            if _metadata(file) != _made(params):
+                raise KMCError(
+                    f"{file} was prepared for another animator or by another version. Prepare it again: "
+                    "leave out --prepared."
+                )
         shards = [load_file(file) for file in files]
         return cls({name: torch.cat([shard[name] for shard in shards]) for name in shards[0]})
 

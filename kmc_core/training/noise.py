@@ -1,0 +1,98 @@
+"""What an extractor makes of exact truth: noise like its own, and its own answers."""
+
+from dataclasses import replace
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import KMCError
+from ..motion.types import Motion, Track
+from ..perception.clips import TensorClip
+from ..perception.extract import encode_body, encode_face, encode_hands
+from ..perception.suite import Perception
+from .shards import Shard
+
+# Spreads on rendered truth, as shares of the picture's side: `python -m kmc_core.training.cli noise`.
+JOINT_NOISE: Final = 0.010
+DEPTH_NOISE: Final = 0.03  # of a joint over a whole clip: depths are wrong steadily
+HAND_NOISE: Final = 0.007
+LANDMARK_NOISE: Final = 0.004
+HAND_LOST: Final = 0.3  # share of visible hands that are not found
+SEEN_AT: Final = 384  # detectors look at pictures of this side
+
+
+def disturbed(track: Track, side: int, rng: torch.Generator) -> Track:
+    """The track as an extractor would give it: noisy points, lost hands. `side` of the picture in pixels."""
+
+    def noise(like: Tensor, share: float) -> Tensor:
+        return torch.randn(like.shape, generator=rng) * share * side
+
+    body, hands, face = track.body, track.hands, track.face
+    assert body is not None and hands is not None and face is not None
+    body, hands, landmarks = body.clone(), hands.clone(), face.landmarks.clone()
+    body[..., :2] += noise(body[..., :2], JOINT_NOISE)
+    body[..., 2] += noise(body[:1, :, 2], DEPTH_NOISE)
+    hands[..., :2] += noise(hands[..., :2], HAND_NOISE)
+    hands[..., 3] *= torch.rand((1, 2, 1), generator=rng) >= HAND_LOST
+    landmarks[..., :2] += noise(landmarks[:, :1, :2], LANDMARK_NOISE)
+    return replace(track, body=body, hands=hands, face=replace(face, landmarks=landmarks))
+
+
+def extracted(images: Tensor, fps: float, nets: Perception) -> Track | None:
+    """What our own extractor sees on rendered pictures, uint8 [F, 3, H, W], in their pixels; None where it
+    finds nobody.
+    """
+    larger = F.interpolate(images.float() / 255, (SEEN_AT, SEEN_AT), mode="bicubic", align_corners=False)
+    clip = TensorClip(larger.clamp(0, 1), fps)
+    try:
+        motion = encode_body(clip, nets)
+        for encode in (encode_hands, encode_face):
+            motion = encode(clip, nets, motion=motion)
+    except KMCError:
+        return None
+    return _reduced(motion, images.shape[-1] / SEEN_AT)
+
+
+def _reduced(motion: Motion, factor: float) -> Track:
+    """The first person in pixels of a smaller picture."""
+    track = motion.tracks[0]
+    assert track.body is not None and track.hands is not None and track.face is not None
+    pixels = torch.tensor([factor, factor, factor, 1.0])
+    face = replace(track.face, landmarks=track.face.landmarks * factor, crop=track.face.crop * factor)
+    return replace(track, body=track.body * pixels, hands=track.hands * pixels, face=face)
+
+
+def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str, float]:
+    """Errors of the extractor on clips (shard, number, true track): medians of points as shares of the
+    picture's side, the spread of depths over the true one, and shares of visible hands and faces not found.
+    """
+    found: dict[str, list[Tensor]] = {}
+
+    def tell(name: str, values: Tensor) -> None:
+        found.setdefault(name, []).append(values.flatten())
+
+    for shard, clip, true in clips:
+        images = shard.frames.images[clip]
+        got = extracted(images, shard.fps, nets)
+        tell("nobody", torch.tensor([got is None]).float())
+        if got is None:
+            continue
+        assert true.body is not None and true.hands is not None and true.face is not None
+        assert got.body is not None and got.hands is not None and got.face is not None
+        side = images.shape[-1]
+        both = (got.body[..., 3] > 0) & (true.body[..., 3] > 0)
+        tell("joint", (got.body - true.body)[..., :2].norm(dim=-1)[both] / side)
+        centred = [(b[..., 2] - b[:, 1:2, 2])[both & both[:, 1:2]] for b in (got.body, true.body)]
+        tell("depth", (centred[0] - centred[1]).abs() / side)
+        there, seen = (hands[..., 3].mean(-1) > 0.5 for hands in (true.hands, got.hands))
+        tell("hand", (got.hands - true.hands)[..., :2].norm(dim=-1)[there & seen] / side)
+        tell("hands_lost", (~seen[there]).float())
+        there, seen = true.face.confidence > 0, got.face.confidence > 0
+        apart = (got.face.landmarks - true.face.landmarks)[..., :2].norm(dim=-1)
+        tell("landmark", apart[there & seen] / side)
+        tell("faces_lost", (~seen[there]).float())
+    together = {name: torch.cat(values) for name, values in found.items()}
+    shares = ("nobody", "hands_lost", "faces_lost")
+    return {k: float(v.mean() if k in shares else v.median()) for k, v in together.items()}

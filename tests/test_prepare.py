@@ -1,0 +1,77 @@
+"""Rendered clips become the animator's conditions: as the nodes make them, repeatable, told when outdated."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("anny", reason="needs the train extra")
+pytest.importorskip("moderngl", reason="needs the train extra")
+
+from kmc_core.errors import KMCError
+from kmc_core.training import data
+from kmc_core.training.data import Clips, clip_conditions, motion_of, prepare_folder, track_of
+from kmc_core.training.mocap import DEFAULT_FOLDER
+from kmc_core.training.noise import disturbed, measure
+from kmc_core.training.shards import read_shard
+from kmc_core.training.truth import VIEWS, Studio, render_split
+from media import perception
+from tiny import PARAMS
+
+if not (DEFAULT_FOLDER / "01_01.bvh").is_file():
+    pytest.skip("needs Debian's assimp-testmodels", allow_module_level=True)
+
+SIZE = 128
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one shard of two clips."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("truth")
+    render_split(Studio(), folder, "train", 2, 2, 3, SIZE)
+    return folder / "train"
+
+
+def prepared(truth: Path, target: Path) -> Clips:
+    prepare_folder(truth, target, PARAMS, perception(), lambda done, total: None)
+    return Clips.load(target, PARAMS)
+
+
+def test_prepared_clips_are_what_the_nodes_make_and_the_same_every_time(truth: Path, tmp_path: Path):
+    first, second = (prepared(truth, tmp_path / name) for name in ("a", "b"))
+    assert all(torch.equal(first.tensors[k], second.tensors[k]) for k in first.tensors)
+    batch = first.draw(torch.Generator().manual_seed(0), batch=4, frames=2, views=VIEWS)
+    assert batch.x0.shape == (4, 3, 2, SIZE, SIZE) and batch.x0.amin() >= -1 and batch.x0.amax() <= 1
+    shard = read_shard(truth / "shard_00000.safetensors")
+    exact = clip_conditions(shard, 0, PARAMS, perception(), None)
+    assert exact.references.shape[1] == VIEWS
+    difference = (data._from_bytes("background", first.tensors["background"][0]) - exact.background[0]).abs()
+    assert difference.amax() <= 1 / 127  # bytes
+
+
+def test_clips_prepared_for_another_animator_are_refused(truth: Path, tmp_path: Path):
+    prepared(truth, tmp_path)
+    with pytest.raises(KMCError, match="was prepared for another animator"):
+        Clips.load(tmp_path, replace(PARAMS, size=64))
+
+
+def test_a_motion_is_disturbed_as_an_extractor_disturbs_it(truth: Path):
+    shard = read_shard(truth / "shard_00000.safetensors")
+    track = track_of(shard.frames, 0, slice(None))
+    noisy = disturbed(track, SIZE, torch.Generator().manual_seed(0))
+    assert track.body is not None and noisy.body is not None
+    step = noisy.body - track.body
+    assert 0.005 < step[..., :2].std() / SIZE < 0.015
+    assert torch.allclose(step[0, :, 2], step[-1, :, 2], atol=1e-4) and step[..., 2].std() > 0.01 * SIZE
+    assert torch.equal(noisy.body[..., 3], track.body[..., 3])
+
+
+def test_the_extractors_errors_are_measured(truth: Path):
+    shard = read_shard(truth / "shard_00000.safetensors")
+    clips = [(shard, clip, motion_of(shard.frames, clip, shard.fps).tracks[0]) for clip in range(2)]
+    found = measure(clips, perception())
+    assert found["nobody"] == 0 and 0 < found["joint"] < 0.06 and 0 < found["depth"] < 0.08
+    moved = [(shard, clip, replace(t, body=t.body * 1.5)) for shard, clip, t in clips if t.body is not None]
+    assert measure(moved, perception())["joint"] > 3 * found["joint"]
