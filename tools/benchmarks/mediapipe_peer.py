@@ -23,10 +23,10 @@ def frames(path: str):
 
 
 def points(landmarks, count: int, width: int, height: int) -> np.ndarray:
-    """[count, 3] x, y in pixels and visibility; zeros when nothing was found."""
+    """[count, 3] x, y and depth in pixels; zeros when nothing was found."""
     if landmarks is None:
         return np.zeros((count, 3))
-    return np.array([(p.x * width, p.y * height, p.visibility) for p in landmarks.landmark[:count]])
+    return np.array([(p.x * width, p.y * height, p.z * width) for p in landmarks.landmark[:count]])
 
 
 def holistic(path: str) -> dict[str, np.ndarray]:

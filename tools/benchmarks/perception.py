@@ -1,7 +1,8 @@
 """Our extraction against MediaPipe 0.10.21 on the same clips: make -s benchmark NAME=perception [QUICK=1]
 
-Clip 1 is a real talking head, clip 2 a rendered figure with exact truth, clip 3 a rendered close-up for
-expressions. Times are of decoding and reading body, hands and face, medians over runs that alternate.
+Clip 1 is a real talking head, clip 2 a rendered figure with exact truth, clip 3 the same farther away, clip 4
+a rendered close-up for expressions. Times are of decoding and reading body, hands and face, medians over runs
+that alternate.
 MediaPipe runs in its own environment (`.host/mediapipe-venv`, made on first use; Python 3.10 to 3.12).
 Prints one JSON object as its last line.
 """
@@ -68,6 +69,7 @@ def measure(nets: Perception, python: Path, folder: Path, frames: int, runs: int
     """All figures; progress goes to stderr."""
     studio = Studio()
     body_truth = render(studio, "body", frames, folder / "body.mp4")
+    far_truth = render(studio, "far", frames, folder / "far.mp4")
     face_truth = render(studio, "face", frames, folder / "face.mp4")
     figures: dict = {"load_average": os.getloadavg()[0], "threads": torch.get_num_threads()}
     ratios = []
@@ -86,6 +88,9 @@ def measure(nets: Perception, python: Path, folder: Path, frames: int, runs: int
         )
     figures["speed_ratio"] = float(np.exp(np.mean(np.log(ratios))))
     figures |= body_figures(motion, seen, body_truth)
+    motion, _ = extract(nets, folder / "far.mp4")
+    far = body_figures(motion, run_peer(python, folder, "holistic", folder / "far.mp4"), far_truth)
+    figures |= {f"far_{key}": value for key, value in far.items()}
     figures |= expression_figures(nets, python, folder, face_truth)
     return {key: round(float(value), 4) for key, value in figures.items()}
 
@@ -139,7 +144,9 @@ def run_peer(python: Path, folder: Path, kind: str, clip: Path, *extra: Path) ->
 
 
 def body_figures(motion: Motion, seen: dict[str, np.ndarray], truth: Motion) -> dict:
-    """PCK@0.05 and median error of the joints both name; hands found near their true place."""
+    """PCK@0.05 and median error of the joints both name, median error of their depths; hands found near their
+    true place.
+    """
     true, ours = truth.tracks[0], motion.tracks[0]
     assert true.body is not None and ours.body is not None
     body = true.body.numpy()
@@ -147,10 +154,13 @@ def body_figures(motion: Motion, seen: dict[str, np.ndarray], truth: Motion) -> 
     joints, peer_joints = [JOINT[name] for name in PEER_JOINTS], list(PEER_JOINTS.values())
     visible = body[:, joints, 3] > 0
     figures = {}
-    for key, points in (("", ours.body.numpy()[:, joints, :2]), ("_peer", seen["body"][:, peer_joints, :2])):
-        error = np.linalg.norm(points - body[:, joints, :2], axis=-1) / scale
+    body = body[:, joints, :3]
+    for key, points in (("", ours.body.numpy()[:, joints, :3]), ("_peer", seen["body"][:, peer_joints])):
+        error = np.linalg.norm((points - body)[..., :2], axis=-1) / scale
         figures[f"pck05{key}"] = (error[visible] < NEAR).mean()
         figures[f"median_error{key}"] = np.median(error[visible])
+        figures[f"depth_error{key}"] = np.median((np.abs(_depth(points) - _depth(body)) / scale)[visible])
+    figures["depth_error_flat"] = np.median((np.abs(_depth(body)) / scale)[visible])
     assert true.hands is not None and ours.hands is not None
     hands = true.hands.numpy()
     there = (hands[..., 3] > 0).mean(-1) > 0.5  # F 2
@@ -160,6 +170,12 @@ def body_figures(motion: Motion, seen: dict[str, np.ndarray], truth: Motion) -> 
         found = points[..., :2].any((-1, -2)) & (error < NEAR)
         figures[f"hands_found{key}"] = found[there].mean()
     return figures
+
+
+def _depth(joints: np.ndarray) -> np.ndarray:
+    """[F, J] depths of joints [F, J, 3] from the middle of the hips."""
+    hips = [list(PEER_JOINTS).index(name) for name in ("l_hip", "r_hip")]
+    return joints[..., 2] - joints[:, hips, 2].mean(1, keepdims=True)
 
 
 def body_extent(body: np.ndarray) -> np.ndarray:

@@ -15,21 +15,24 @@ from kmc_core.training.render import Camera
 from kmc_core.training.truth import Studio, compose, gesture, posed, random_light
 
 FPS = 24
-SIZE = {"body": (720, 960), "face": (640, 640)}  # width, height
-SEED = {"body": 7, "face": 11}
+SIZE = {"body": (720, 960), "far": (720, 960), "face": (640, 640)}  # width, height
+SEED = {"body": 7, "far": 7, "face": 11}
+FAR = 2.5  # times as far away: a person of a quarter of the picture's height, hands of 20 pixels
 FOV = 24.0
 GESTURES = ("wave", "dance", "raise", "reach")  # in the body clip, one after another
 
 
 def render(studio: Studio, kind: str, frames: int, path: Path) -> Motion:
-    """Write a clip of `frames` frames to `path` ("body": whole figure; "face": close-up); its truth."""
+    """Write a clip of `frames` frames to `path` ("body": whole figure; "far": the same, farther away; "face":
+    close-up); its truth.
+    """
     rng = np.random.default_rng(SEED[kind])
     person = shape_person(random_person(f"benchmark-{kind}", rng), studio.body, rng)
     rest = studio.body.rest_heads(person.phenotype, person.shape)
     camera, pictures, truth = None, [], []
     light, backdrop = random_light(rng), random_backdrop(SIZE[kind], rng)
     wall = backdrop.cut(SIZE[kind], None)
-    names = GESTURES if kind == "body" else ("nod",)
+    names = ("nod",) if kind == "face" else GESTURES
     for name, count in zip(names, _split(frames, len(names)), strict=True):
         t = np.arange(count) / FPS
         face = act_face(t, rng, 1.0 if kind == "face" else 0.5)
@@ -55,7 +58,8 @@ def _split(frames: int, parts: int) -> list[int]:
 def _camera(studio: Studio, out: dict, meshes: np.ndarray, offsets: np.ndarray, kind: str) -> Camera:
     """A fixed camera in front: room for raised arms around a whole figure, or a head and its shoulders."""
     head = out["bone_poses"][0, studio.body.bone("head"), :3, 3].numpy() + offsets[0]
-    middle, extent = (head[2] / 2 + 0.2, head[2] + 0.9) if kind == "body" else (head[2] + 0.03, 0.6)
+    middle, extent = (head[2] + 0.03, 0.6) if kind == "face" else (head[2] / 2 + 0.2, head[2] + 0.9)
+    extent *= FAR if kind == "far" else 1
     distance = extent / 2 / np.tan(np.radians(FOV) / 2)
     target = (float(head[0]), float(head[1]), float(middle))
     return Camera((target[0], target[1] - float(distance), target[2]), target, SIZE[kind], FOV)
