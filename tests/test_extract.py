@@ -138,13 +138,12 @@ def test_parts_of_different_clips_are_an_error() -> None:
     with pytest.raises(KMCError) as refusal:
         encode_face(TensorClip(talking_frames(3), FPS), nets, motion=motion)
     assert str(refusal.value) == (
-        "The motion has 2 frames, this clip has 3; encode all parts from the same clip."
+        "The motion has 2 frames, this clip has more; use the video that the motion is from."
     )
     with pytest.raises(KMCError) as refusal:
         encode_face(TensorClip(grey(2, 100, 100), FPS), nets, motion=motion)
     assert str(refusal.value) == (
-        "The motion was made from a clip of 176x144 pixels, this clip has 100x100; encode all parts from the "
-        "same clip."
+        "The motion has 176x144 pixels, this clip has 100x100; use the video that the motion is from."
     )
 
 
@@ -182,7 +181,7 @@ def test_clips_of_every_kind_show_the_same_face(kind: str) -> None:
 
 
 def test_progress_and_cancel_come_once_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kmc_core.perception.extract.CHUNK_FRAMES", 4)
+    monkeypatch.setattr("kmc_core.perception.stream.CHUNK_FRAMES", 4)
     reports: list[tuple[int, int]] = []
     encode_face(TensorClip(talking_frames(10), FPS), perception(), progress=lambda *p: reports.append(p))
     assert reports == [(4, 10), (8, 10), (10, 10)]

@@ -91,7 +91,7 @@ def test_two_who_cross_are_two_tracks_that_keep_their_way() -> None:
 
 
 def test_chunks_do_not_change_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kmc_core.perception.extract.CHUNK_FRAMES", 7)
+    monkeypatch.setattr("kmc_core.perception.stream.CHUNK_FRAMES", 7)
     pieces = encode_body(clip(), perception(), people=2, choose="left to right")
     for whole, piece in zip(both().tracks, pieces.tracks, strict=True):
         shared = seen(whole) & seen(piece)
