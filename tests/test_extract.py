@@ -147,6 +147,30 @@ def test_parts_of_different_clips_are_an_error() -> None:
     )
 
 
+def test_a_clip_of_another_frame_rate_joins_no_motion() -> None:
+    nets, frames = perception(), talking_frames(2)
+    motion = encode_body(TensorClip(frames, 29.97), nets)
+    assert encode_face(TensorClip(frames, 30000 / 1001), nets, motion=motion).tracks[0].face is not None
+    for encode_part in (encode_body, encode_face, encode_hands):
+        with pytest.raises(KMCError) as refusal:
+            encode_part(TensorClip(frames, 24.0), nets, motion=motion)
+        assert str(refusal.value) == (
+            "The motion has 29.97 frames a second, this clip has 24; use the motion's own video, and where "
+            "you give the frame rate, give 29.97."
+        )
+
+
+def test_a_clip_that_is_too_long_is_refused_before_it_is_read() -> None:
+    class Long(TensorClip):
+        def chunks(self, n: int) -> Iterator[Tensor]:
+            yield self.images
+            pytest.fail("it was read on")
+
+    motion = encode_body(TensorClip(talking_frames(2), FPS), perception())
+    with pytest.raises(KMCError, match="has 2 frames, this clip has more"):
+        encode_face(Long(talking_frames(3), FPS), perception(), motion=motion)
+
+
 def shaped(kind: str) -> TensorClip:
     """The talking head as another kind of clip, two frames."""
     frames = talking_frames(2)

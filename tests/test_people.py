@@ -122,6 +122,20 @@ def test_faces_and_hands_go_to_their_people_and_nobody_has_anothers() -> None:
     assert not (faces[0].confidence * faces[1].confidence).any(), "one face was given to two people"
 
 
+def test_bodies_that_come_after_the_faces_go_to_their_own() -> None:
+    start = TensorClip(clip().images[:2], FPS)
+    known = encode_body(start, perception(), people=2, choose="left to right")
+    known = encode_face(start, perception(), motion=known)
+    ann, bob = (replace(t, body=None, world=None, name=n) for t, n in zip(known.tracks, "ab", strict=True))
+    faces = replace(known, tracks=(bob, ann))
+    motion = encode_body(start, perception(), motion=faces, people=2, choose="left to right")
+    assert [track.name for track in motion.tracks] == ["b", "a"]
+    for track in motion.tracks:
+        assert track.face is not None and track.body is not None
+        nose = track.face.landmarks[:, 1, :2] - track.body[:, JOINT["nose"], :2]
+        assert nose.norm(dim=-1).max() < 12
+
+
 def test_nobody_at_all_is_refused() -> None:
     empty = TensorClip(torch.full((3, 3, 90, 90), 99, dtype=torch.uint8), FPS)
     with pytest.raises(KMCError, match="No person was found in any frame"):
