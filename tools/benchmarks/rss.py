@@ -4,8 +4,8 @@ The difference must be the results alone. The clip (ARGS="--clip CLIP --frames 1
 looped and scaled to each length; body, face and hands are encoded in a process of its own, twice: as glibc's
 allocator works by itself, which keeps freed blocks in pieces and so a peak by chance, and told to give every
 freed block of a MiB or more back (`peak_returned_mib`), which shows what is really needed.
-`growth_beyond_results_mib` is what the longest clip needs above the shortest, less its larger results. The last
-line is one JSON object. Linux only (reads /proc).
+`growth_beyond_results_mib` is what the longest clip needs above the shortest, less its larger results. The
+last line is one JSON object. Linux only (reads /proc).
 """
 
 import argparse
