@@ -120,8 +120,8 @@ def test_faces_of_another_frame_rate_are_refused() -> None:
     with pytest.raises(KMCError) as refusal:
         from_face_landmarks(two(), 24.0, person(FRAMES))
     assert str(refusal.value) == (
-        "The motion has 25 frames a second, what the faces are from has 24; use the motion's own video, and "
-        "where you give the frame rate, give 25."
+        "The motion has 25 frames a second, the faces' video has 24; use the motion's own video, and where "
+        "you give the frame rate, give 25."
     )
 
 

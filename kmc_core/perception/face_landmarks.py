@@ -35,7 +35,7 @@ def from_face_landmarks(faces: Mapping[str, Any], fps: float, motion: Motion | N
         raise KMCError(f"The frame rate is {fps}; give a number above 0.")
     frames, size = _frames(faces)
     if motion is not None:
-        require_fps(motion, fps, "what the faces are from")
+        require_fps(motion, fps, "the faces' video")
     if motion is not None and (motion.frames, motion.size) != (len(frames), size):
         raise KMCError(
             f"The motion has {motion.frames} frames of {motion.size}, the faces {len(frames)} of {size}; "
