@@ -65,7 +65,10 @@ class EncodeOnnxMotion(io.ComfyNode):
                 sockets.Motion.Input(
                     "motion",
                     optional=True,
-                    tooltip="The motion so far, of the same video; bodies and hands join it.",
+                    tooltip=(
+                        "The motion so far, of the same video and frame rate. Each body joins the person who "
+                        "is at its place there, else it is a new person."
+                    ),
                 ),
                 *people_inputs(),
             ],
@@ -104,7 +107,10 @@ class MotionFromFaceLandmarks(io.ComfyNode):
                     min=0.1,
                     max=1000.0,
                     step=0.01,
-                    tooltip="Frame rate of the video that the faces come from; they do not tell it.",
+                    tooltip=(
+                        "Frame rate of the video that the faces come from; they do not tell it. That of the "
+                        "motion, where one is connected."
+                    ),
                 ),
                 sockets.Motion.Input(
                     "motion",

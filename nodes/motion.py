@@ -17,7 +17,9 @@ from . import sockets
 from .people import people_inputs
 
 
-def _encoder_schema(part: str, node_id: str, display_name: str, finds: str, more: Sequence = ()) -> io.Schema:
+def _encoder_schema(
+    part: str, node_id: str, display_name: str, finds: str, joins: str, more: Sequence = ()
+) -> io.Schema:
     """The schema that the three encoders share; `more` inputs come last."""
     return io.Schema(
         node_id=node_id,
@@ -50,10 +52,7 @@ def _encoder_schema(part: str, node_id: str, display_name: str, finds: str, more
             sockets.Motion.Input(
                 "motion",
                 optional=True,
-                tooltip=(
-                    f"The motion so far, of the same video; the {part} joins it and is looked for at its "
-                    f"people."
-                ),
+                tooltip=f"The motion so far, of the same video and frame rate. {joins}",
             ),
             *more,
         ],
@@ -67,7 +66,9 @@ class EncodeBodyMotion(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         finds = "the body's joints"
-        return _encoder_schema("body", "KMC_EncodeBodyMotion", "Encode Body Motion", finds, people_inputs())
+        joins = "Each body joins the person who is at its place there, else it is a new person."
+        more = people_inputs()
+        return _encoder_schema("body", "KMC_EncodeBodyMotion", "Encode Body Motion", finds, joins, more)
 
     @classmethod
     def execute(
@@ -84,7 +85,8 @@ class EncodeFaceMotion(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         finds = "expression, head turn and landmarks"
-        return _encoder_schema("face", "KMC_EncodeFaceMotion", "Encode Face Motion", finds)
+        joins = "Faces are looked for at the heads of its bodies."
+        return _encoder_schema("face", "KMC_EncodeFaceMotion", "Encode Face Motion", finds, joins)
 
     @classmethod
     def execute(cls, video, fps, backend, motion=None) -> io.NodeOutput:
@@ -97,9 +99,9 @@ class EncodeHandMotion(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return _encoder_schema(
-            "hands", "KMC_EncodeHandMotion", "Encode Hand Motion", "both hands and all fingers"
-        )
+        finds = "both hands and all fingers"
+        joins = "Hands are looked for at the wrists of its bodies."
+        return _encoder_schema("hands", "KMC_EncodeHandMotion", "Encode Hand Motion", finds, joins)
 
     @classmethod
     def execute(cls, video, fps, backend, motion=None) -> io.NodeOutput:

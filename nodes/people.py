@@ -18,7 +18,7 @@ def people_inputs() -> list:
             min=1,
             max=8,
             optional=True,
-            tooltip="How many people to follow at most. They become the people of the motion, from 0.",
+            tooltip="How many people to follow at most. In a new motion they are the people from 0 on.",
         ),
         io.Combo.Input(
             "choose",

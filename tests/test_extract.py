@@ -144,14 +144,37 @@ def test_parts_of_different_clips_are_an_error() -> None:
     with pytest.raises(KMCError) as refusal:
         encode_face(TensorClip(talking_frames(3), FPS), nets, motion=motion)
     assert str(refusal.value) == (
-        "The motion has 2 frames, this clip has 3; encode all parts from the same clip."
+        "The motion has 2 frames, this clip has more; use the video that the motion is from."
     )
     with pytest.raises(KMCError) as refusal:
         encode_face(TensorClip(grey(2, 100, 100), FPS), nets, motion=motion)
     assert str(refusal.value) == (
-        "The motion was made from a clip of 176x144 pixels, this clip has 100x100; encode all parts from the "
-        "same clip."
+        "The motion has 176x144 pixels, this clip has 100x100; use the video that the motion is from."
     )
+
+
+def test_a_clip_of_another_frame_rate_joins_no_motion() -> None:
+    nets, frames = perception(), talking_frames(2)
+    motion = encode_body(TensorClip(frames, 29.97), nets)
+    assert encode_face(TensorClip(frames, 30000 / 1001), nets, motion=motion).tracks[0].face is not None
+    for encode_part in (encode_body, encode_face, encode_hands):
+        with pytest.raises(KMCError) as refusal:
+            encode_part(TensorClip(frames, 24.0), nets, motion=motion)
+        assert str(refusal.value) == (
+            "The motion has 29.97 frames a second, this clip has 24; use the motion's own video, and where "
+            "you give the frame rate, give 29.97."
+        )
+
+
+def test_a_clip_that_is_too_long_is_refused_before_it_is_read() -> None:
+    class Long(TensorClip):
+        def chunks(self, n: int) -> Iterator[Tensor]:
+            yield self.images
+            pytest.fail("it was read on")
+
+    motion = encode_body(TensorClip(talking_frames(2), FPS), perception())
+    with pytest.raises(KMCError, match="has 2 frames, this clip has more"):
+        encode_face(Long(talking_frames(3), FPS), perception(), motion=motion)
 
 
 def shaped(kind: str) -> TensorClip:
@@ -188,7 +211,7 @@ def test_clips_of_every_kind_show_the_same_face(kind: str) -> None:
 
 
 def test_progress_and_cancel_come_once_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kmc_core.perception.extract.CHUNK_FRAMES", 4)
+    monkeypatch.setattr("kmc_core.perception.stream.CHUNK_FRAMES", 4)
     reports: list[tuple[int, int]] = []
     encode_face(TensorClip(talking_frames(10), FPS), perception(), progress=lambda *p: reports.append(p))
     assert reports == [(4, 10), (8, 10), (10, 10)]

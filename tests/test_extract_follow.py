@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kmc_core.motion.face_mesh import RIGID
-from kmc_core.perception.face import steady_crops
+from kmc_core.perception.face import face_motion
 from kmc_core.perception.follow import LOOSE, Look, at_rest, follow, from_anchor, to_frame
 from kmc_core.perception.head_pose import NEUTRAL_HEAD, head_rotation, head_yaw
 
@@ -125,7 +125,7 @@ def test_a_steady_crop_holds_the_face_in_every_frame_without_lag() -> None:
     landmarks = torch.cat([shape + sway + jitter + 300, torch.zeros(count, 478, 1)], dim=-1)
     seen = torch.ones(count, dtype=torch.bool)
     seen[50:55] = False
-    crops = steady_crops(landmarks, seen, 30.0)
+    crops = face_motion(landmarks, torch.zeros(count, 52), seen.float(), 30.0).crop
     low = crops[seen, None, :2] - crops[seen, None, 2:] / 2
     high = crops[seen, None, :2] + crops[seen, None, 2:] / 2
     inside = (landmarks[seen][..., :2] >= low) & (landmarks[seen][..., :2] <= high)

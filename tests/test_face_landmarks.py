@@ -116,6 +116,26 @@ def test_faces_of_another_mesh_or_clip_are_refused() -> None:
         from_face_landmarks(two(2), 25.0, person(FRAMES))
 
 
+def test_faces_of_another_frame_rate_are_refused() -> None:
+    with pytest.raises(KMCError) as refusal:
+        from_face_landmarks(two(), 24.0, person(FRAMES))
+    assert str(refusal.value) == (
+        "The motion has 25 frames a second, the faces' video has 24; use the motion's own video, and where "
+        "you give the frame rate, give 25."
+    )
+
+
+def test_faces_join_those_that_the_motion_has_already() -> None:
+    known = from_face_landmarks(two(), 25.0)
+    swapped = replace(
+        known, tracks=tuple(replace(t, name=n) for t, n in zip(known.tracks[::-1], "ab", strict=True))
+    )
+    again = from_face_landmarks(two(), 25.0, swapped)
+    assert [track.name for track in again.tracks] == ["a", "b"]
+    for before, after in zip(faces(swapped), faces(again), strict=True):
+        assert torch.equal(before.landmarks, after.landmarks)
+
+
 def test_the_node_takes_what_the_hosts_node_gives(host: InProcessHost) -> None:
     outputs = host.nodes.NODE_CLASS_MAPPINGS["MediaPipeFaceLandmarker"].RETURN_TYPES
     assert outputs[0] == "FACE_LANDMARKS"

@@ -263,6 +263,8 @@ def test_a_foreign_clip_is_refused() -> None:
         read_camera(TensorClip(torch.zeros(FRAMES, 3, 120, 160), 25.0), driver())
     with pytest.raises(KMCError, match="has 40 frames, this clip has 3"):
         read_camera(TensorClip(torch.zeros(3, 3, HEIGHT, WIDTH), 25.0), driver())
+    with pytest.raises(KMCError, match="has 25 frames a second, this clip has 30"):
+        read_camera(TensorClip(torch.zeros(FRAMES, 3, HEIGHT, WIDTH), 30.0), driver())
 
 
 def test_camera_motion_is_named() -> None:

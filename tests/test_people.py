@@ -91,7 +91,7 @@ def test_two_who_cross_are_two_tracks_that_keep_their_way() -> None:
 
 
 def test_chunks_do_not_change_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kmc_core.perception.extract.CHUNK_FRAMES", 7)
+    monkeypatch.setattr("kmc_core.perception.stream.CHUNK_FRAMES", 7)
     pieces = encode_body(clip(), perception(), people=2, choose="left to right")
     for whole, piece in zip(both().tracks, pieces.tracks, strict=True):
         shared = seen(whole) & seen(piece)
@@ -120,6 +120,20 @@ def test_faces_and_hands_go_to_their_people_and_nobody_has_anothers() -> None:
     faces = [track.face for track in encode_face(start, perception(), motion=doubled).tracks]
     assert faces[0] is not None and faces[1] is not None
     assert not (faces[0].confidence * faces[1].confidence).any(), "one face was given to two people"
+
+
+def test_bodies_that_come_after_the_faces_go_to_their_own() -> None:
+    start = TensorClip(clip().images[:2], FPS)
+    known = encode_body(start, perception(), people=2, choose="left to right")
+    known = encode_face(start, perception(), motion=known)
+    ann, bob = (replace(t, body=None, world=None, name=n) for t, n in zip(known.tracks, "ab", strict=True))
+    faces = replace(known, tracks=(bob, ann))
+    motion = encode_body(start, perception(), motion=faces, people=2, choose="left to right")
+    assert [track.name for track in motion.tracks] == ["b", "a"]
+    for track in motion.tracks:
+        assert track.face is not None and track.body is not None
+        nose = track.face.landmarks[:, 1, :2] - track.body[:, JOINT["nose"], :2]
+        assert nose.norm(dim=-1).max() < 12
 
 
 def test_nobody_at_all_is_refused() -> None:

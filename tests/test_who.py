@@ -1,12 +1,17 @@
 """Numbers stay with their people: through crossings, turns, disappearances and mistakes of the nets."""
 
+import itertools
+import math
+import random
+
 import pytest
 import torch
 from torch import Tensor
 
 from kmc_core.errors import KMCError
 from kmc_core.perception.clothes import clothes, difference
-from kmc_core.perception.who import Choose, Person, Sighting, WhoIsWho, least_cost, own
+from kmc_core.perception.matching import least_cost
+from kmc_core.perception.who import Choose, Person, Sighting, WhoIsWho, own
 
 FPS, SIZE = 24.0, (640, 360)
 STEP = 6  # frames between two looks
@@ -112,7 +117,7 @@ def test_another_choice_is_refused() -> None:
 def test_clothes_differ_by_colour_and_not_by_a_little_light() -> None:
     dim = difference(worn(RED), worn(0.9 * RED))
     assert difference(worn(RED), worn(RED)) < 1e-3 < dim < 0.5 < difference(worn(RED), worn(BLUE))
-    assert 0 < difference(worn(RED), torch.zeros(2, 125)) < 0.5, "what is hidden tells nothing"
+    assert difference(worn(RED), torch.zeros(2, 125)).isnan(), "what is hidden tells nothing"
 
 
 def test_the_least_cost_is_that_of_all_rows_together() -> None:
@@ -121,6 +126,54 @@ def test_the_least_cost_is_that_of_all_rows_together() -> None:
     assert least_cost([[6.0, inf]], alone=5.0) == [None]
     assert least_cost([[1.0], [0.5]], alone=5.0) == [None, 0]
     assert least_cost([], alone=5.0) == []
+
+
+def test_the_least_cost_is_that_of_trying_everything() -> None:
+    rng = random.Random(0)
+
+    def total(cost: list[list[float]], columns: tuple[int | None, ...] | list[int | None]) -> float:
+        return sum(0.8 if c is None else row[c] for row, c in zip(cost, columns, strict=True))
+
+    for _ in range(400):
+        rows, columns = rng.randint(1, 4), rng.randint(0, 5)
+        choices = [[rng.choice([math.inf, rng.uniform(-1, 2)]) for _ in range(columns)] for _ in range(rows)]
+        allowed = (
+            tried
+            for tried in itertools.product([None, *range(columns)], repeat=rows)
+            if len(used := [c for c in tried if c is not None]) == len(set(used))
+        )
+        chosen = least_cost(choices, alone=0.8)
+        used = [column for column in chosen if column is not None]
+        assert len(used) == len(set(used))
+        assert total(choices, chosen) == pytest.approx(min(total(choices, tried) for tried in allowed))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "back", "number"),
+    [
+        (0.25, at(130, None), 0),  # going on
+        (2.5, at(130, None), 0),  # where it left
+        (2.5, at(250, None), 1),  # beside that
+        (2.5, at(600, None), 1),
+        (0.75, at(100, None, size=60), 1),  # a child where a man was
+        (10.0, at(100, None), 1),  # long after
+        (10.0, at(600, RED), 0),  # in the same clothes
+    ],
+)
+def test_a_number_is_given_again_on_evidence_alone(seconds: float, back: Sighting, number: int) -> None:
+    who = watch()
+    who(0, [at(90, RED)])
+    who(STEP, [at(100, RED)])
+    start = STEP + round(seconds * FPS)
+    for frame in range(start, start + 13, STEP):
+        seen = who(frame, [back])
+    assert numbers(seen) == [number]
+
+
+def test_in_a_crowd_the_first_keeps_the_first_number() -> None:
+    who, crowd = watch(), [at(20.0 * i, None, 100.0 + i) for i in range(30)]
+    for look in range(4):
+        assert numbers(who(look * STEP, crowd)) == list(range(30))[::-1]
 
 
 def test_of_two_with_the_same_points_the_nearer_keeps_them() -> None:

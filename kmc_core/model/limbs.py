@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..motion.bones import SEEN
-from ..motion.skeleton import JOINT
+from ..motion.skeleton import HEAD_JOINTS, JOINT
 
 MIRRORED: Final = 0.5  # a fitted size this far off the body's own is no size
 
@@ -44,7 +44,6 @@ PARTS: Final = (
     ),
 )
 TORSO, HEAD = 0, 1
-_HEAD_JOINTS = [JOINT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear")]
 _TORSO_JOINTS = [JOINT[name] for name in ("r_shoulder", "l_shoulder", "r_hip", "l_hip")]
 
 
@@ -101,8 +100,8 @@ def bones(pose: Pose) -> Bones:
 
 def _crown(points: dict[str, tuple], xy: Tensor, seen: Tensor) -> tuple:
     """Top of the head: from the neck through the middle of the seen head joints, once more as far."""
-    weight = seen[:, _HEAD_JOINTS].to(xy)[..., None]
-    middle = (xy[:, _HEAD_JOINTS] * weight).sum(1) / weight.sum(1).clamp(min=1)
+    weight = seen[:, HEAD_JOINTS].to(xy)[..., None]
+    middle = (xy[:, HEAD_JOINTS] * weight).sum(1) / weight.sum(1).clamp(min=1)
     neck = points["neck"]
     return (
         neck[0] + (middle - neck[0]) * 1.7,
@@ -163,7 +162,7 @@ def _size_ratio(here: Bones, there: Bones) -> Tensor:
 
 def _fit_head(source: Pose, target: Pose) -> tuple[Tensor, Tensor]:
     """The similarity of the face landmarks where both faces are seen, else that of nose, eyes and ears."""
-    joints, usable = _fit_similarity(source.body[:, _HEAD_JOINTS], target.body[:, _HEAD_JOINTS])
+    joints, usable = _fit_similarity(source.body[:, HEAD_JOINTS], target.body[:, HEAD_JOINTS])
     seen = (source.face_seen >= SEEN) & (target.face_seen >= SEEN)
     landmarks, _ = _fit_similarity(_weighted(source.landmarks), _weighted(target.landmarks))
     return torch.where(seen[:, None, None], landmarks, joints), usable | seen

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..motion.bones import SEEN
 from ..motion.face_mesh import RIGID
-from ..motion.skeleton import BODY_JOINTS, FACE_LANDMARKS, JOINT
+from ..motion.skeleton import BODY_JOINTS, FACE_LANDMARKS, HEAD_JOINTS, JOINT, WRISTS
 from .limbs import Pose
 from .proxy_body import (
     ARMS,
@@ -19,11 +19,9 @@ from .proxy_body import (
     HAND_AT,
     HANDS,
     HEAD,
-    HEAD_JOINTS,
     HIPS,
     KNUCKLES,
     PARTS,
-    WRISTS,
     Part,
     ProxyBody,
 )

@@ -5,7 +5,7 @@ shift and zoom that brings a frame's background (away from the people) onto that
 Gauss-Newton from coarse to fine with robust weights, so that what moves in the background hardly counts.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -50,7 +50,7 @@ class Shot:
         return float(reach[:2].max()), float(reach[2])
 
 
-def read_shot(chunks: Iterable[Tensor], people: Tensor, *, check: Callable[[], None] = lambda: None) -> Shot:
+def read_shot(chunks: Iterable[Tensor], people: Tensor) -> Shot:
     """Read chunks of frames, uint8 [n, 3, H, W]; `people` [F, N, 5] as `people_of` gives them.
 
     Frames beyond them count as empty.
@@ -59,7 +59,6 @@ def read_shot(chunks: Iterable[Tensor], people: Tensor, *, check: Callable[[], N
     last = None
     done = 0
     for frames in chunks:
-        check()
         small = _small(frames)  # n 1 h w
         mask = background(people[done : done + len(frames)], small)
         now = torch.cat([small, mask], dim=1)

@@ -13,6 +13,9 @@ BODY_JOINTS: Final = (
 )  # fmt: skip
 JOINT: Final = {name: index for index, name in enumerate(BODY_JOINTS)}
 
+HEAD_JOINTS: Final = tuple(JOINT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear"))
+WRISTS: Final = (JOINT["l_wrist"], JOINT["r_wrist"])
+
 # (parent, child) in an order that a tree walk from the pelvis can follow.
 BODY_BONES: Final = tuple(
     (JOINT[a], JOINT[b])

@@ -7,7 +7,6 @@ from .crops import crop
 
 PATCH = 16  # pixels a side are enough for colours
 LEVELS = 5  # of each of red, green and blue; neighbours share a pixel, so that light may change a little
-UNKNOWN = 0.3  # the difference to expect where nothing can be compared: that of one person in another light
 
 
 def clothes(frame: Tensor, rois: Tensor) -> Tensor:
@@ -24,13 +23,12 @@ def clothes(frame: Tensor, rois: Tensor) -> Tensor:
     return result
 
 
-def difference(a: Tensor, b: Tensor) -> float:
-    """Hellinger distance 0..1 between the clothes [R, 125] of two sightings, where both show them."""
-    both = (a.sum(1) > 0) & (b.sum(1) > 0)
-    if not both.any():
-        return UNKNOWN
-    alike = (a[both] * b[both]).sqrt().sum(1)
-    return float((1 - alike).clamp(min=0).sqrt().mean())
+def difference(a: Tensor, b: Tensor) -> Tensor:
+    """Hellinger distance 0..1 between clothes [..., R, 125], where both show them; nan where nothing
+    compares."""
+    both = (a.sum(-1) > 0) & (b.sum(-1) > 0)
+    apart = (1 - (a * b).sqrt().sum(-1)).clamp(min=0).sqrt()
+    return (apart * both).sum(-1) / both.sum(-1)
 
 
 def limb_rois(starts: Tensor, ends: Tensor) -> Tensor:

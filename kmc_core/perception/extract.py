@@ -1,21 +1,21 @@
 """From a clip to a Motion: body, face and hands of one or several people, streamed in chunks of frames."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ..errors import KMCError
-from ..motion.skeleton import JOINT
+from ..motion.skeleton import HEAD_JOINTS, WRISTS
 from ..motion.types import Motion, Track
 from .body import BodyTracker
 from .clips import Clip, TensorClip, VideoFile
-from .face import HEAD, FaceTracker, face_motion
+from .face import FaceTracker, face_motion
 from .hands import HandTracker
+from .join import add_parts, join_people
 from .people import PeopleTracker
 from .person import PictureLook, face_embedding, look_at_picture, person_mask
+from .stream import Check, Progress, no_check, no_progress, stream
 from .suite import Perception
 from .who import Choose, middle, own
 
@@ -33,11 +33,6 @@ __all__ = [
     "person_mask",
 ]
 
-CHUNK_FRAMES = 32
-CHUNK_BYTES = 64 << 20  # of decoded pixels: what the extraction of any clip needs beyond its result
-
-WRISTS = (JOINT["l_wrist"], JOINT["r_wrist"])
-
 NO_PERSON = (
     "No person was found in any frame; use a clip that shows one person at least from the chest up, upright "
     "and well lit."
@@ -50,17 +45,6 @@ NO_HAND = (
     "No hand was found in any frame; use a clip with larger hands, or encode the body first so that "
     "small hands are found."
 )
-
-Progress = Callable[[int, int], None]  # frames done, frames in all
-Check = Callable[[], None]  # raises to cancel
-
-
-def no_progress(done: int, total: int) -> None:
-    """Tells nobody."""
-
-
-def no_check() -> None:
-    """Never cancels."""
 
 
 @torch.no_grad()
@@ -75,13 +59,14 @@ def encode_body(
     progress: Progress = no_progress,
     check: Check = no_check,
 ) -> Motion:
-    """25 joints and world joints of up to `people` people in every frame, added to the tracks of `motion`.
+    """25 joints and world joints of up to `people` people in every frame, added to `motion`.
 
-    The tracks come in the order of `choose`, judged where people are first seen: the largest first, from left
-    to right, or those nearest to `point` (shares of the picture's width and height). Who comes later gets a
-    later track; who leaves and returns keeps its own. Where a person is not seen the confidence is 0.
+    The people come in the order of `choose`, judged where they are first seen: the largest first, from left
+    to right, or those nearest to `point` (shares of the picture's width and height). Who comes later is a
+    later one; who leaves and returns stays the same. Each joins the track of `motion` that is the same person
+    (`join.join_people`), else gets a track after those. Where a person is not seen the confidence is 0.
     KMCError when the clip has no frames, nobody is ever seen, or `motion` was made from a clip of another
-    length or size.
+    length, size or frame rate.
     """
     if people < 1:
         raise KMCError(f"{people} people were asked for; ask for at least 1.")
@@ -94,13 +79,10 @@ def encode_body(
         many = PeopleTracker(nets, clip.fps, clip.size, people, choose, point)
         parts = [many(frames) for frames, _ in stream(clip, motion, progress, check)]
     bodies, worlds = (torch.cat(values, dim=1) for values in zip(*parts, strict=True))  # N F 25 C
-    seen = [person for person, body in enumerate(bodies) if body[..., 3].any()]
-    if not seen:
+    found = [Track(body=b, world=w) for b, w in zip(bodies, worlds, strict=True) if b[..., 3].any()]
+    if not found:
         raise KMCError(NO_PERSON)
-    return with_parts(
-        motion or Motion(clip.fps, clip.size, ()),
-        {i: {"body": bodies[n], "world": worlds[n]} for i, n in enumerate(seen)},
-    )
+    return join_people(motion or Motion(clip.fps, clip.size, ()), found)
 
 
 @torch.no_grad()
@@ -115,23 +97,21 @@ def encode_face(
     """Landmarks, 52 expression coefficients, head rotation and a stabilised crop of the face in every frame.
 
     With bodies in `motion` the faces are looked for at their heads, and a face that is never seen gives
-    confidence 0; without a body the largest face is followed and a clip without one raises KMCError.
+    confidence 0; without a body the largest face is followed and a clip without one raises KMCError. It joins
+    the person that it is of, as bodies do.
     """
     bodies = _bodies(motion)
     trackers = [FaceTracker(nets) for _ in bodies]
     chunks = []
     for frames, span in stream(clip, motion, progress, check):
-        around = [None if body is None else body[span] for body in bodies.values()]
+        around = [None if body is None else body[span] for body in bodies]
         seen = [tracker(frames, body) for tracker, body in zip(trackers, around, strict=True)]
         chunks.append(_own_faces([torch.stack(values) for values in zip(*seen, strict=True)], around))
     landmarks, expression, confidence = (torch.cat(values, dim=1) for values in zip(*chunks, strict=True))
-    if not confidence.any() and None in bodies.values():
+    if not confidence.any() and None in bodies:
         raise KMCError(NO_FACE)
     faces = [face_motion(*face, clip.fps) for face in zip(landmarks, expression, confidence, strict=True)]
-    return with_parts(
-        motion or Motion(clip.fps, clip.size, ()),
-        {i: {"face": face} for i, face in zip(bodies, faces, strict=True)},
-    )
+    return add_parts(motion or Motion(clip.fps, clip.size, ()), [Track(face=face) for face in faces])
 
 
 @torch.no_grad()
@@ -147,65 +127,32 @@ def encode_hands(
 
     With bodies in `motion` the hands are looked for at their wrists, and hands that are never seen give
     confidence 0; without a body the two largest hands are followed and a clip without one raises KMCError.
+    They join the person that they are of, as bodies do.
     """
     bodies = _bodies(motion)
     trackers = [HandTracker(nets) for _ in bodies]
     chunks = []
     for frames, span in stream(clip, motion, progress, check):
-        around = [None if body is None else body[span] for body in bodies.values()]
+        around = [None if body is None else body[span] for body in bodies]
         seen = [tracker(frames, body) for tracker, body in zip(trackers, around, strict=True)]
         chunks.append(_own_hands(torch.stack(seen), around))
     hands = torch.cat(chunks, dim=1)
-    if not hands.any() and None in bodies.values():
+    if not hands.any() and None in bodies:
         raise KMCError(NO_HAND)
-    return with_parts(
-        motion or Motion(clip.fps, clip.size, ()),
-        {i: {"hands": pair} for i, pair in zip(bodies, hands, strict=True)},
-    )
+    return add_parts(motion or Motion(clip.fps, clip.size, ()), [Track(hands=pair) for pair in hands])
 
 
-def stream(
-    clip: Clip, motion: Motion | None, progress: Progress, check: Check
-) -> Iterator[tuple[Tensor, slice]]:
-    """Chunks of frames and which frames of the clip they are.
-
-    KMCError when the clip has another size than `motion`, no frames, or not as many as `motion`.
-    """
-    width, height = clip.size
-    if motion is not None and motion.size != clip.size:
-        raise KMCError(
-            f"The motion was made from a clip of {motion.size[0]}x{motion.size[1]} pixels, this clip has "
-            f"{width}x{height}; encode all parts from the same clip."
-        )
-    known = motion.frames if motion is not None and motion.tracks else None
-    chunk = max(1, min(CHUNK_FRAMES, CHUNK_BYTES // (3 * width * height)))
-    done = 0
-    for frames in clip.chunks(chunk):
-        check()
-        start, done = done, done + len(frames)
-        if known is None or done <= known:
-            yield frames, slice(start, done)
-        progress(done, max(done, clip.frames or 0))
-    check()
-    if not done:
-        raise KMCError("The clip has no frames; give a clip with at least one.")
-    if known is not None and known != done:
-        raise KMCError(
-            f"The motion has {known} frames, this clip has {done}; encode all parts from the same clip."
-        )
-
-
-def _bodies(motion: Motion | None) -> dict[int, Tensor | None]:
-    """Joints [F, 25, 4] of the tracks that have a body, by their number; {0: None} where none has one."""
+def _bodies(motion: Motion | None) -> Sequence[Tensor | None]:
+    """Joints [F, 25, 4] of the tracks that have a body; a single None where none has one."""
     tracks = motion.tracks if motion is not None else ()
-    return {i: track.body for i, track in enumerate(tracks) if track.body is not None} or {0: None}
+    return [track.body for track in tracks if track.body is not None] or [None]
 
 
 def _own_faces(seen: list[Tensor], around: list[Tensor | None]) -> list[Tensor]:
     """Landmarks [N, n, 478, 3], expressions [N, n, 52] and confidences [N, n] without others' faces."""
     landmarks, expression, confidence = seen
     if len(around) > 1:
-        homes = torch.stack([middle(body, HEAD) for body in around if body is not None])
+        homes = torch.stack([middle(body, HEAD_JOINTS) for body in around if body is not None])
         kept = own(landmarks[..., :2], homes, confidence > 0)
         landmarks, expression = landmarks * kept[..., None, None], expression * kept[..., None]
         confidence = confidence * kept
@@ -222,12 +169,3 @@ def _own_hands(hands: Tensor, around: list[Tensor | None]) -> Tensor:
         kept = own(flat[..., :2], homes, flat[..., 3].amax(-1) > 0)
         hands = (flat * kept[..., None, None]).unflatten(0, (-1, 2)).transpose(1, 2)
     return hands
-
-
-def with_parts(motion: Motion, parts: Mapping[int, Mapping[str, Any]]) -> Motion:
-    """`motion` with `parts` in its tracks, by their number; tracks that it lacks are added."""
-    tracks = list(motion.tracks)
-    tracks += [Track()] * (max(parts) + 1 - len(tracks))
-    for index, part in parts.items():
-        tracks[index] = replace(tracks[index], **part)
-    return replace(motion, tracks=tuple(tracks))

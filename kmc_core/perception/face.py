@@ -2,10 +2,10 @@
 crop."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ..motion.skeleton import EXPRESSIONS, FACE_LANDMARKS, JOINT
+from ..motion.face_crop import steady_crop
+from ..motion.skeleton import EXPRESSIONS, FACE_LANDMARKS, HEAD_JOINTS, JOINT
 from ..motion.types import FaceMotion
 from .crops import crop, from_crop, picked, square, to_crop
 from .detect import FACE_GRID, Detection, detect
@@ -17,12 +17,10 @@ INPUT = 256
 TOLERANCE = Tolerance(0.03, 1.05, 0.1)  # a face off the middle is read with other eyelids and lips
 MARGIN = 1.5  # region over the landmarks' extent, as the landmark net was trained
 RIGHT_EYE, LEFT_EYE = 33, 263  # outer corners: their line is the region's horizontal
-HEAD = [JOINT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear")]
 HEAD_SEEN = 3  # this many of them tell where the head is
 HEAD_WINDOW = 4.0  # the face detector's picture over the widest distance between them
 HEAD_FACE = 2.0  # the same for the landmark net's region, where the detector is blind
 CROP_MARGIN = 1.25  # steady crop over the landmarks' extent: room for hair and chin
-CROP_SECONDS = 0.5  # half width of the window that steadies it
 
 # The 146 landmarks that the expression net reads, in its order.
 EXPRESSION_POINTS = [
@@ -125,7 +123,7 @@ def _head_axes(body: Tensor) -> tuple[Tensor, Tensor]:
 def _head(body: Tensor) -> tuple[Tensor, Tensor]:
     """Where the body [m, 25, 4] says the head is: a wide upright window and a tight region, rois [m, 4] or
     nan."""
-    points, seen = body[:, HEAD, :2], body[:, HEAD, 3] > 0
+    points, seen = body[:, HEAD_JOINTS, :2], body[:, HEAD_JOINTS, 3] > 0
     weight = seen[..., None].float()
     centre = (points * weight).sum(1) / weight.sum(1).clamp(min=1)
     apart = (points[:, :, None] - points[:, None]).norm(dim=-1) * (seen[:, :, None] & seen[:, None])
@@ -177,31 +175,12 @@ def face_motion(landmarks: Tensor, expression: Tensor, confidence: Tensor, fps: 
     rotation = torch.eye(3).repeat(len(landmarks), 1, 1)
     if seen.any():
         rotation[seen] = head_rotation(landmarks[seen])
-    return FaceMotion(landmarks, expression, rotation, steady_crops(landmarks, seen, fps), confidence)
+    return FaceMotion(landmarks, expression, rotation, _steady_crops(landmarks, seen, fps), confidence)
 
 
-def steady_crops(landmarks: Tensor, seen: Tensor, fps: float) -> Tensor:
-    """Square crops [F, 3] (centre x, centre y, side) that glide with the face and hold it in every frame it
-    is seen.
-
-    The centre is smoothed without lag; the side is the largest that is needed nearby, then averaged over the
-    same window, so it never falls below what a frame needs. Unseen frames have side 0.
-    """
-    reach = max(1, round(CROP_SECONDS * fps))
+def _steady_crops(landmarks: Tensor, seen: Tensor, fps: float) -> Tensor:
+    """Steady crops [F, 3] with room around the landmarks [F, 478, 3]; unseen frames have side 0."""
     low, high = landmarks[..., :2].amin(1), landmarks[..., :2].amax(1)
-    centre = _smoothed((low + high) / 2, seen, reach)
-    need = 2 * CROP_MARGIN * torch.maximum(high - centre, centre - low).amax(1) * seen
-    window = 2 * reach + 1
-    padded = F.pad(need[None, None], (reach, reach), mode="replicate")
-    largest = F.pad(F.max_pool1d(padded, window, 1), (reach, reach), mode="replicate")
-    side = F.avg_pool1d(largest, window, 1)[0, 0]
-    return torch.cat([centre, side[:, None]], dim=1) * seen[:, None]
-
-
-def _smoothed(values: Tensor, seen: Tensor, reach: int) -> Tensor:
-    """Gaussian mean of values [F, 2] over the seen frames within `reach`; symmetric, so without lag."""
-    steps = torch.arange(-reach, reach + 1)
-    kernel = (-0.5 * (steps * 2 / reach) ** 2).exp()[None, None]
-    weight = seen.float()[None, None]
-    total = F.conv1d(values.T[:, None] * weight, kernel, padding=reach)[:, 0]
-    return (total / F.conv1d(weight, kernel, padding=reach)[0].clamp(min=1e-6)).T
+    side = CROP_MARGIN * (high - low).amax(1, keepdim=True)
+    crops = torch.cat([(low + high) / 2, side], dim=1) * seen[:, None]
+    return steady_crop(crops, seen, seen, fps).float()

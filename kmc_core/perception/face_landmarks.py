@@ -13,34 +13,42 @@ import torch
 from torch import Tensor
 
 from ..errors import KMCError
-from ..motion.skeleton import EXPRESSIONS, FACE_LANDMARKS
-from ..motion.types import FaceMotion, Motion
-from .extract import NO_FACE, with_parts
-from .face import HEAD, face_motion
-from .who import Sighting, WhoIsWho, least_cost, middle
+from ..motion.skeleton import EXPRESSIONS, FACE_LANDMARKS, HEAD_JOINTS
+from ..motion.types import FaceMotion, Motion, Track
+from .extract import NO_FACE
+from .face import face_motion
+from .join import add_parts
+from .matching import least_cost
+from .stream import require_fps
+from .who import Sighting, WhoIsWho, middle
 
 AT_HEAD = 1.0  # of its size: how far a face may be from the head of the body that it belongs to
 
 
 def from_face_landmarks(faces: Mapping[str, Any], fps: float, motion: Motion | None = None) -> Motion:
-    """The motion with these faces: each at the head of its person, where `motion` knows bodies, else a person
-    for each face that is followed through the clip. KMCError for another form, no faces, or another clip.
+    """The motion with these faces: each at the head of its person, where `motion` knows bodies; else each
+    that is followed through the clip joins the person that it is of (`join.join_people`).
+
+    KMCError for another form, no faces, or another clip or frame rate.
     """
     if not (math.isfinite(fps) and fps > 0):
         raise KMCError(f"The frame rate is {fps}; give a number above 0.")
     frames, size = _frames(faces)
+    if motion is not None:
+        require_fps(motion, fps, "the faces' video")
     if motion is not None and (motion.frames, motion.size) != (len(frames), size):
         raise KMCError(
             f"The motion has {motion.frames} frames of {motion.size}, the faces {len(frames)} of {size}; "
             "detect the faces in the motion's own video."
         )
     read = [[_face(face, index) for face in group] for index, group in enumerate(frames)]
-    bodies = {} if motion is None else {i: t.body for i, t in enumerate(motion.tracks) if t.body is not None}
+    tracks = () if motion is None else motion.tracks
+    bodies = [track.body for track in tracks if track.body is not None]
     placed = _at_heads(read, bodies) if bodies else _followed(read, fps, size)
-    if not any(placed.values()) and not bodies:
+    if not placed:
         raise KMCError(NO_FACE)
-    start = motion or Motion(fps, size, ())
-    return with_parts(start, {i: {"face": _motion(seen, len(frames), fps)} for i, seen in placed.items()})
+    parts = [Track(face=_motion(seen, len(frames), fps)) for seen in placed]
+    return add_parts(motion or Motion(fps, size, ()), parts)
 
 
 Face = tuple[Tensor, Tensor, float]  # landmarks [478, 3], expression [52], confidence
@@ -74,15 +82,15 @@ def _face(face: Mapping[str, Any], frame: int) -> Face:
     return landmarks, expression, float(torch.tensor(face["presence"]).float().sigmoid())
 
 
-def _at_heads(faces: list[list[Face]], bodies: Mapping[int, Tensor]) -> dict[int, dict[int, Face]]:
-    """Person -> frame -> the face at its head."""
-    places = {person: middle(body, HEAD) for person, body in bodies.items()}  # F 2
-    placed: dict[int, dict[int, Face]] = {person: {} for person in bodies}
+def _at_heads(faces: list[list[Face]], bodies: list[Tensor]) -> list[dict[int, Face]]:
+    """The faces at the head of each body [F, 25, 4], by their frames."""
+    places = [middle(body, HEAD_JOINTS) for body in bodies]  # F 2
+    placed: list[dict[int, Face]] = [{} for _ in bodies]
     for frame, group in enumerate(faces):
-        ways = [[_way(face, place[frame]) for place in places.values()] for face in group]
+        ways = [[_way(face, place[frame]) for place in places] for face in group]
         for face, column in zip(group, least_cost(ways, AT_HEAD), strict=True):
             if column is not None:
-                placed[list(bodies)[column]][frame] = face
+                placed[column][frame] = face
     return placed
 
 
@@ -93,8 +101,8 @@ def _way(face: Face, head: Tensor) -> float:
     return way if way < AT_HEAD else math.inf
 
 
-def _followed(faces: list[list[Face]], fps: float, size: tuple[int, int]) -> dict[int, dict[int, Face]]:
-    """Person -> frame -> face, told apart by their way alone, the largest first."""
+def _followed(faces: list[list[Face]], fps: float, size: tuple[int, int]) -> list[dict[int, Face]]:
+    """The faces of each person by their frames, told apart by their way alone, the largest first."""
     who = WhoIsWho(fps, size, "largest", (0.5, 0.5))
     met = []
     for frame, group in enumerate(faces):
@@ -108,7 +116,7 @@ def _followed(faces: list[list[Face]], fps: float, size: tuple[int, int]) -> dic
     for person, frame, face in met:
         if person.number is not None:
             placed.setdefault(person.number, {})[frame] = face
-    return dict(sorted(placed.items()))
+    return [placed[number] for number in sorted(placed)]
 
 
 def _motion(seen: Mapping[int, Face], count: int, fps: float) -> FaceMotion:

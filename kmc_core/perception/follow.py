@@ -64,9 +64,7 @@ def follow(watcher: Watcher, last: Tensor, anchors: Tensor) -> Look:
     `anchors` [n, 3] are points (x, y and the angle of their axes) that the thing hangs on, see `at_rest`.
     `last` [4] is its roi before these frames as its anchor saw it, nan when unknown.
     """
-    count = len(anchors)
-    keys = key_frames(count)
-    others = torch.tensor([i for i in range(count) if i not in set(keys.tolist())], dtype=torch.long)
+    keys, others = key_frames(len(anchors))
     at_keys = _keys_settled(keys, last, anchors[keys], watcher)
     if not len(others):
         return at_keys
@@ -78,9 +76,13 @@ def follow(watcher: Watcher, last: Tensor, anchors: Tensor) -> Look:
     return join(at_keys, at_others, order)
 
 
-def key_frames(count: int) -> Tensor:
-    """Numbers of the key frames among `count` frames: the first, the last, and some between."""
-    return torch.unique(torch.cat([torch.arange(0, count, KEY_STRIDE), torch.tensor([count - 1])]))
+def key_frames(count: int) -> tuple[Tensor, Tensor]:
+    """Numbers of the key frames among `count` frames (the first, the last, and some between), and of all
+    others."""
+    keys = torch.unique(torch.cat([torch.arange(0, count, KEY_STRIDE), torch.tensor([count - 1])]))
+    others = torch.ones(count, dtype=torch.bool)
+    others[keys] = False
+    return keys, torch.nonzero(others)[:, 0]
 
 
 def at_rest(count: int) -> Tensor:

@@ -6,21 +6,19 @@ import torch
 from torch import Tensor
 
 from ..errors import KMCError
-from ..motion.types import Motion
+from ..motion.types import Motion, Track
 from .clips import Clip
 from .clothes import clothes
 from .crops import picked
-from .extract import NO_PERSON, Check, Progress, no_check, no_progress, stream, with_parts
+from .extract import NO_PERSON
+from .join import join_people
+from .stream import Check, Progress, no_check, no_progress, stream
 from .suite import NET_BATCH
-from .who import Choose, Person, Sighting, WhoIsWho
+from .who import Choose, Person, Sighting, WhoIsWho, clear_ones
 from .wholebody import joints
 
-CLEAR = 0.25  # of its size: nobody within it is in the way
-CHEST, THIGHS, PATCH = (
-    0.32,
-    0.65,
-    0.2,
-)  # where clothes show in the box of somebody upright, shares of its height
+# Where clothes show in the box of somebody upright, and how much of them is looked at: shares of its height.
+CHEST, THIGHS, PATCH = 0.32, 0.65, 0.2
 
 Detector = Callable[[Tensor], Tensor]  # uint8 [3, H, W] -> boxes [M, 4]
 Pose = Callable[[list[Tensor], Tensor], Tensor]  # n frames, boxes [n, 4] -> points [n, 133, 3]
@@ -40,9 +38,9 @@ def encode_whole_body(
     progress: Progress = no_progress,
     check: Check = no_check,
 ) -> Motion:
-    """Bodies and hands of up to `people` people in every frame, added to the tracks of `motion`.
+    """Bodies and hands of up to `people` people in every frame, added to `motion`.
 
-    Order, numbers and errors are those of `extract.encode_body`. Depth is 0 and there are no metric joints.
+    Order, tracks and errors are those of `extract.encode_body`. Depth is 0 and there are no metric joints.
     """
     if people < 1:
         raise KMCError(f"{people} people were asked for; ask for at least 1.")
@@ -60,11 +58,10 @@ def encode_whole_body(
         parts = joints(points.flatten(0, 1), *clip.size)
         chunks.append([part.unflatten(0, (people, -1)) for part in parts])
     bodies, hands = (torch.cat(parts, dim=1) for parts in zip(*chunks, strict=True))  # N F ...
-    shown = [person for person, body in enumerate(bodies) if body[..., 3].any()]
-    if not shown:
+    found = [Track(body=b, hands=h) for b, h in zip(bodies, hands, strict=True) if b[..., 3].any()]
+    if not found:
         raise KMCError(NO_PERSON)
-    new = {i: {"body": bodies[n], "world": None, "hands": hands[n]} for i, n in enumerate(shown)}
-    return with_parts(motion or Motion(clip.fps, clip.size, ()), new)
+    return join_people(motion or Motion(clip.fps, clip.size, ()), found)
 
 
 def _points(frames: Tensor, met: list[Met], people: int, pose: Pose, check: Check) -> Tensor:
@@ -80,14 +77,13 @@ def _points(frames: Tensor, met: list[Met], people: int, pose: Pose, check: Chec
 
 
 def _sightings(frame: Tensor, boxes: Tensor) -> list[Sighting]:
-    centres, extent = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    apart = (centres[:, None] - centres[None]).norm(dim=-1).fill_diagonal_(torch.inf)
+    places, extents = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    sizes = extents.amax(1).clamp(min=1)
     result = []
-    for box, centre, (width, height), others in zip(boxes, centres, extent.tolist(), apart, strict=True):
-        top, size = float(box[1]), max(width, height)
+    for box, place, size, clear in zip(boxes, places, sizes, clear_ones(places, sizes), strict=True):
+        top, height = float(box[1]), max(float(box[3] - box[1]), 1.0)
         rois = torch.tensor(
-            [[float(centre[0]), top + share * height, PATCH * height, 0.0] for share in (CHEST, THIGHS)]
+            [[float(place[0]), top + share * height, PATCH * height, 0.0] for share in (CHEST, THIGHS)]
         )
-        clear = not len(others) or bool(others.amin() > CLEAR * size)
-        result.append(Sighting(centre, size, box, clothes(frame, rois), clear))
+        result.append(Sighting(place, float(size), box, clothes(frame, rois), bool(clear)))
     return result

@@ -11,14 +11,14 @@ from .crops import square
 from .detect import BODY_GRID, detect
 from .follow import Look, between, join, key_frames, looked, put, take
 from .suite import Perception
-from .who import MOST, SAME, Choose, Person, Sighting, WhoIsWho, own
+from .who import SAME, Choose, Person, Sighting, WhoIsWho, clear_ones, own
 
 SHOULDERS, HIPS, KNEES = [11, 12], [23, 24], [25, 26]  # of MediaPipe's 33 points
 # What is greyed out of a person: all but the arms, and these bones of the arms, which reach over others.
 TRUNK = [*range(13), *range(23, 33)]
 ARMS = ([11, 13], [13, 15], [15, 19], [12, 14], [14, 16], [16, 20])
 NEAR = 0.2  # of its size: what is seen further from where a person is expected may be somebody else
-CLEAR = 0.25  # of its size: nobody within it is in the way
+MOST = 12  # people that are looked for in a frame
 AROUND = 0.05  # of its size: what belongs to a person around its joints
 GREY = 128
 TWICE = 0.25  # clothes in one place that differ less than this are those of one person, seen twice
@@ -46,12 +46,12 @@ class PeopleTracker:
         """uint8 [n, 3, H, W] -> joints [most, n, 25, 4] in pixels and [most, n, 25, 3] in metres, zeros where
         a person is not seen."""
         watcher = BodyWatcher(self._nets, frames)
-        keys = key_frames(len(frames))
+        keys, others = key_frames(len(frames))
         met = self._met(keys, frames, watcher)
         self._start += len(frames)
         body = torch.zeros(self._most, len(frames), 25, 4)
         world = torch.zeros(self._most, len(frames), 25, 3)
-        for person, look in self._followed(keys, met, len(frames), watcher).items():
+        for person, look in self._followed(keys, others, met, watcher).items():
             assert person.number is not None
             body[person.number], world[person.number] = joints(look, *self._size)
         return body, world
@@ -96,11 +96,10 @@ class PeopleTracker:
         return take(both, _distinct(both, _worn(frames[key], both)))
 
     def _followed(
-        self, keys: Tensor, met: dict[Person, Look], count: int, watcher: BodyWatcher
+        self, keys: Tensor, others: Tensor, met: dict[Person, Look], watcher: BodyWatcher
     ) -> dict[Person, Look]:
         """All frames of the chosen people."""
         chosen = [person for person in met if person.number is not None and person.number < self._most]
-        others = torch.tensor([i for i in range(count) if i not in set(keys.tolist())], dtype=torch.long)
         if not chosen or not len(others):
             return {person: met[person] for person in chosen}
         rois = torch.stack([_expected(keys, look, others) for look in met.values()])  # everybody, m, 4
@@ -139,7 +138,8 @@ def _only(look: Look, kept: Tensor) -> Look:
 def _distinct(look: Look, worn: Sequence[Tensor]) -> Tensor:
     """Rows of the people that are there, each once, the surest look of each; `worn` are their clothes.
 
-    Two looks are of one person when they show the same points, or the same clothes in the same place.
+    Two looks are of one person when they show the same points, or the same clothes in the same place; clothes
+    that cannot be compared are not the same.
     """
     kept: list[int] = []
     points = look.points[..., :2]
@@ -151,7 +151,7 @@ def _distinct(look: Look, worn: Sequence[Tensor]) -> Tensor:
         way = (look.roi[kept, :2] - look.roi[row, :2]).norm(dim=-1)
         near = [other for other, far in zip(kept, way > SAME * look.roi[row, 2], strict=True) if not far]
         if not (apart < SAME * extent).any() and all(
-            difference(worn[row], worn[other]) > TWICE for other in near
+            not difference(worn[row], worn[other]) <= TWICE for other in near
         ):
             kept.append(row)
     return torch.tensor(kept, dtype=torch.long)
@@ -183,14 +183,14 @@ def _worn(frame: Tensor, look: Look) -> list[Tensor]:
 
 def _sightings(frame: Tensor, look: Look) -> list[Sighting]:
     points = look.points[..., :2]
-    apart = (look.roi[:, None, :2] - look.roi[None, :, :2]).norm(dim=-1).fill_diagonal_(torch.inf)
+    clear = clear_ones(look.roi[:, :2], look.roi[:, 2]).tolist()
     return [
         Sighting(
             place=roi[:2],
             size=float(roi[2]),
             box=torch.cat([points[i].amin(0), points[i].amax(0)]),
             clothes=worn,
-            clear=bool(apart[i].amin() > CLEAR * roi[2]),
+            clear=clear[i],
         )
         for i, (roi, worn) in enumerate(zip(look.roi, _worn(frame, look), strict=True))
     ]

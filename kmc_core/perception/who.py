@@ -14,19 +14,24 @@ from torch import Tensor
 
 from ..errors import KMCError
 from .clothes import difference
+from .matching import least_cost
 
 Choose = Literal["largest", "left to right", "at point"]
 
 REACH = 0.35  # of its size: how far a person may be from where it is expected, at once ...
 WANDER = 0.5  # ... and more for each second since it was seen
-FORGET = 1.0  # seconds after which only clothes tell who comes back
+GROWTH = 2.0  # nobody becomes this much larger or smaller while out of sight
+FORGET = 1.0  # seconds after which only clothes tell who comes back, or where they are hidden ...
+PLACE = 3.0  # ... for so many seconds the place and the size
 CLOTHES = 2.0  # weight of clothes against the way in the cost of a match
+UNKNOWN = 0.3  # their difference where nothing can be compared: that of one person in another light
 STRANGER = 1.3  # the cost from which a sighting is rather somebody new
 ALIKE = 0.4  # clothes that differ less than this may be those of a person who is back somewhere else ...
 ELSEWHERE = 0.8  # ... at this cost
 STEADY_SPEED, STEADY_CLOTHES = 0.4, 2.0  # seconds over which they are averaged
 BELIEVE = 0.4  # seconds after which somebody new is no mistake of the nets
-MOST = 12  # people that are watched at most
+AWAY = 32  # people out of sight that are remembered at most
+CLEAR = 0.25  # of its size: nobody within it is in the way
 NOWHERE = -1e6  # pixels
 SAME = 0.15  # points closer than this share of their extent are those of one person
 
@@ -77,9 +82,8 @@ class WhoIsWho:
 
     def __call__(self, frame: int, sightings: Sequence[Sighting]) -> list[Person]:
         """The people seen in `frame`, in the order of the sightings. Frames come in their order."""
-        cost = [[self._cost(person, sighting, frame) for person in self._known] for sighting in sightings]
         people = []
-        for sighting, index in zip(sightings, least_cost(cost, STRANGER), strict=True):
+        for sighting, index in zip(sightings, self._matched(frame, sightings), strict=True):
             if index is None:
                 people.append(Person(sighting.place, sighting.size, sighting.clothes, frame, frame))
             else:
@@ -87,7 +91,7 @@ class WhoIsWho:
                 self._remember(self._known[index], sighting, frame)
         self._number(people, sightings)
         away = [person for person in self._known if person not in people and person.number is not None]
-        self._known = (people + away)[:MOST]
+        self._known = people + sorted(away, key=lambda person: -person.frame)[:AWAY]
         return people
 
     def lately(self, frame: int) -> list[Person]:
@@ -114,16 +118,28 @@ class WhoIsWho:
         outside = torch.maximum(sighting.box[:2] - self._point, self._point - sighting.box[2:]).clamp(min=0)
         return float(outside.norm()), float((sighting.place - self._point).norm())
 
-    def _cost(self, person: Person, sighting: Sighting, frame: int) -> float:
-        """Of taking a sighting for a known person; infinite where it cannot be."""
-        differ = difference(person.clothes, sighting.clothes)
-        elsewhere = ELSEWHERE + differ if differ < ALIKE else math.inf
-        away = (frame - person.frame) / self._fps
-        reach = REACH + WANDER * away
-        way = float((person.expected(frame) - sighting.place).norm()) / max(person.size, sighting.size)
-        if away > FORGET or way > reach:
-            return elsewhere
-        return min(way / reach + CLOTHES * differ, elsewhere)
+    def _matched(self, frame: int, sightings: Sequence[Sighting]) -> list[int | None]:
+        """The known person that each sighting is of; None for a stranger."""
+        if not (sightings and self._known):
+            return [None] * len(sightings)
+        away = torch.tensor([frame - person.frame for person in self._known]) / self._fps  # P, as below
+        soon = away <= FORGET
+        place = torch.stack([sighting.place for sighting in sightings])[:, None]  # S 1 2
+        expected = torch.stack([person.place for person in self._known])
+        expected += torch.stack([person.speed for person in self._known]) * (away * self._fps * soon)[:, None]
+        seen = torch.tensor([sighting.size for sighting in sightings])[:, None]  # S 1
+        size = torch.tensor([person.size for person in self._known])
+        differ = difference(
+            torch.stack([sighting.clothes for sighting in sightings])[:, None],
+            torch.stack([person.clothes for person in self._known]),
+        )  # S P
+        reach = REACH + WANDER * away * soon
+        way = (place - expected).norm(dim=-1) / torch.maximum(size, seen) / reach
+        grown = (seen / size).log().abs() > math.log(GROWTH)
+        lost = ~soon & ~(differ.isnan() & (away <= PLACE))
+        here = torch.where((way > 1) | grown | lost, torch.inf, way + CLOTHES * differ.nan_to_num(UNKNOWN))
+        elsewhere = torch.where(differ < ALIKE, ELSEWHERE + differ, torch.inf)
+        return least_cost(torch.minimum(here, elsewhere).tolist(), STRANGER)
 
     def _remember(self, person: Person, sighting: Sighting, frame: int) -> None:
         seconds = (frame - person.frame) / self._fps
@@ -138,22 +154,10 @@ class WhoIsWho:
         person.place, person.size, person.frame = sighting.place, sighting.size, frame
 
 
-def least_cost(cost: Sequence[Sequence[float]], alone: float) -> list[int | None]:
-    """Columns for the rows of a cost table so that no column is used twice and the total is least.
-
-    A row may stay without a column, which costs `alone`.
-    """
-    best: dict[frozenset[int], tuple[float, list[int | None]]] = {frozenset(): (0.0, [])}
-    for row in cost:
-        step: dict[frozenset[int], tuple[float, list[int | None]]] = {}
-        for used, (total, chosen) in best.items():
-            options: list[tuple[frozenset[int], float, int | None]] = [(used, total + alone, None)]
-            options += [(used | {c}, total + x, c) for c, x in enumerate(row) if c not in used]
-            for columns, value, column in options:
-                if value < math.inf and (columns not in step or value < step[columns][0]):
-                    step[columns] = (value, [*chosen, column])
-        best = step
-    return min(best.values(), key=lambda entry: entry[0])[1]
+def clear_ones(places: Tensor, sizes: Tensor) -> Tensor:
+    """Which [n] of the people at `places` [n, 2], of `sizes` [n] in pixels, have nobody else in the way."""
+    apart = (places[:, None] - places[None]).norm(dim=-1).fill_diagonal_(torch.inf)
+    return (apart > CLEAR * sizes[:, None]).all(1)
 
 
 def own(points: Tensor, home: Tensor, seen: Tensor) -> Tensor:

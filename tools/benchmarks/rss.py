@@ -1,12 +1,16 @@
 """Peak memory of extraction for a short and a long clip: make -s benchmark NAME=rss [QUICK=1]
 
 The difference must be the results alone. The clip (ARGS="--clip CLIP --frames 150 1500 --size 1280 720") is
-looped and scaled to each length; body, face and hands are encoded in a process of its own. The last line is
-one JSON object. Linux only (reads /proc).
+looped and scaled to each length; body, face and hands are encoded in a process of its own, twice: as glibc's
+allocator works by itself, which keeps freed blocks in pieces and so a peak by chance, and told to give every
+freed block of a MiB or more back (`peak_returned_mib`), which shows what is really needed.
+`growth_beyond_results_mib` is what the longest clip needs above the shortest, less its larger results. The
+last line is one JSON object. Linux only (reads /proc).
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 RATE = 30
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}  # bytes; glibc's own threshold rises with what is freed
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -80,10 +85,22 @@ def main() -> None:
         for frames in (30, 150) if args.quick else args.frames:
             path = Path(folder) / f"{frames}.mp4"
             looped(args.clip, path, frames, tuple(args.size))
-            command = [sys.executable, __file__, "--here", "--clip", str(path)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            results[f"{frames} frames"] = json.loads(done.stdout.splitlines()[-1])
-    print(json.dumps(results))
+            own, returned = (apart(path, {}), apart(path, RETURNED))
+            results[f"{frames} frames"] = own | {"peak_returned_mib": returned["peak_mib"]}
+            print(json.dumps(results), file=sys.stderr, flush=True)
+    short, *_, long = results.values()
+    larger = long["result_mib"] - short["result_mib"]
+    growth = {name: round(long[name] - short[name] - larger, 1) for name in ("peak_mib", "peak_returned_mib")}
+    print(json.dumps({**results, "growth_beyond_results_mib": growth}))
+
+
+def apart(clip: Path, environment: dict[str, str]) -> dict[str, float]:
+    """`encoded` in a process of its own."""
+    command = [sys.executable, __file__, "--here", "--clip", str(clip)]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":
