@@ -156,6 +156,16 @@ def test_a_facepalm_stays_one_on_other_proportions(build: Build) -> None:
     assert any(c.kind == "hand-face" for c in find_intent(kept.tracks[0], FPS).contacts)
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.3])
+def test_a_strength_acts_on_joints_in_the_picture_and_in_metres_alike(strength: float) -> None:
+    """Of a driver whose metres are its pixels; what is touched is touched by one and the same body."""
+    own = Subject("self", (view(at(moves("idle").tracks[0], 0)),))
+    track = retarget(facepalm(), own, body_strength=strength).tracks[0]
+    assert track.body is not None and track.world is not None
+    pixels = track.body[..., :3] - track.body[:, JOINT["pelvis"], None, :3]
+    assert float((pixels / PIXELS - track.world).abs().max()) < 0.005
+
+
 def way_to_nose(motion: Motion) -> Tensor:
     body = motion.tracks[0].body
     assert body is not None

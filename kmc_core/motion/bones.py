@@ -1,5 +1,6 @@
-"""Measures of a body that drawing and retargeting share: who is seen, how long a bone is, a typical value."""
+"""What all that works on bones shares: which are seen, how long they are, how they follow and turn."""
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import torch
@@ -56,3 +57,24 @@ def weighted_median(values: Tensor, weights: Tensor) -> Tensor:
     mass = weights.gather(0, order).cumsum(dim=0)
     index = (mass < mass[-1:] / 2).sum(dim=0, keepdim=True).clamp(max=len(values) - 1)
     return ordered.gather(0, index)[0].masked_fill(mass[-1] <= 0, float("nan"))
+
+
+def walk(bones: Sequence[tuple[int, int]], root: int) -> Iterator[tuple[int, int, int]]:
+    """(parent, child, index) of every bone, parents first, from any root."""
+    reached = {root}
+    while len(reached) <= len(bones):
+        for index, (a, b) in enumerate(bones):
+            if (a in reached) != (b in reached):
+                yield (a, b, index) if a in reached else (b, a, index)
+                reached |= {a, b}
+
+
+def turned(a: Tensor, b: Tensor, share: Tensor | float) -> Tensor:
+    """From vectors a to b [..., 3]: the direction turns, the length does not collapse on the way.
+
+    Below 0 and above 1 the share exaggerates.
+    """
+    mixed = torch.lerp(a, b, share)
+    start, end = a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)
+    length = torch.lerp(start, end, share).clamp(min=0)
+    return mixed * length / mixed.norm(dim=-1, keepdim=True).clamp(min=1e-6)
