@@ -66,7 +66,6 @@ HIPS, CHEST, HEAD = 0, 1, 2
 HANDS: Final = (NAMES["l_hand"], NAMES["r_hand"])
 ARMS: Final = (NAMES["l_upper_arm"], NAMES["r_upper_arm"])
 FINGERS: Final = tuple(k for k, part in enumerate(PARTS) if "finger" in part.name)
-WRISTS: Final = (JOINT["l_wrist"], JOINT["r_wrist"])
 HEAD_JOINTS: Final = tuple(JOINT[name] for name in ("nose", "r_eye", "l_eye", "r_ear", "l_ear"))
 
 

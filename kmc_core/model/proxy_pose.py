@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..motion.bones import SEEN
 from ..motion.face_mesh import RIGID
-from ..motion.skeleton import BODY_JOINTS, FACE_LANDMARKS, JOINT
+from ..motion.skeleton import BODY_JOINTS, FACE_LANDMARKS, JOINT, WRISTS
 from .limbs import Pose
 from .proxy_body import (
     ARMS,
@@ -23,7 +23,6 @@ from .proxy_body import (
     HIPS,
     KNUCKLES,
     PARTS,
-    WRISTS,
     Part,
     ProxyBody,
 )

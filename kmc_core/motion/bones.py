@@ -13,21 +13,21 @@ SEEN: Final = 0.3  # confidence from which on a point is used; the customary Ope
 # Typical adult proportions: torso (neck to pelvis) 50 cm, shoulders 36 cm, ears 15 cm and eyes 6.5 cm apart,
 # hand 18 cm.
 TORSO_PER_SHOULDERS: Final = 1.4
-DEPTH_TRUST: Final = 0.5
 TORSO_PER_HEAD: Final = 3.3
 TORSO_PER_HAND: Final = 2.8
 HEAD_PER_EYES: Final = 2.3
+STEEPEST: Final = 0.5  # depth of a bone against what the picture shows of it, as far as depths are believed
 
 
 def distance(points: Tensor, a: int, b: int) -> tuple[Tensor, Tensor]:
     """Length in 3-D between two points of [..., J, 4], and the lower of their confidences; both [...].
 
     Depths found in pictures lean: shoulders and head of an upright person come out far too near. So depth
-    lengthens a bone by no more than DEPTH_TRUST of what the picture shows of it.
+    lengthens a bone by no more than STEEPEST of what the picture shows of it.
     """
     step = points[..., a, :3] - points[..., b, :3]
     flat, depth = step[..., :2].norm(dim=-1), step[..., 2].abs()
-    length = torch.hypot(flat, torch.minimum(depth, flat * DEPTH_TRUST))
+    length = torch.hypot(flat, torch.minimum(depth, flat * STEEPEST))
     return length, torch.minimum(points[..., a, 3], points[..., b, 3])
 
 

@@ -11,11 +11,9 @@ from .bones import SEEN, weighted_median
 from .face_frame import from_head_frame, neutral_shape, to_head_frame
 from .mix import PELVIS, busiest, metric_points, mix_points
 from .placement import Placement
-from .skeleton import BODY_BONES, HAND_BONES, JOINT
+from .skeleton import BODY_BONES, HAND_BONES, JOINT, WRISTS
 from .trajectory import filled
 from .types import FaceMotion, Motion, Track
-
-WRISTS = (JOINT["l_wrist"], JOINT["r_wrist"])
 
 
 @dataclass(frozen=True)

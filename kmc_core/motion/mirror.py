@@ -2,16 +2,14 @@
 
 import re
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from .face_mirror import MIRRORED_LANDMARK
 from .skeleton import BODY_JOINTS, EXPRESSIONS
-from .types import Action, Contact, FaceMotion, Intent, Motion, Track
-
-Spanned = TypeVar("Spanned", Action, Contact)
+from .types import FaceMotion, Intent, Motion, Track
 
 _SIDES: Final = {"l_": "r_", "r_": "l_", "Left": "Right", "Right": "Left", "left": "right", "right": "left"}
 MIRRORED_JOINT: Final = tuple(

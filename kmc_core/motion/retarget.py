@@ -34,8 +34,8 @@ from .proportions import (
     typical_lengths,
 )
 from .retarget_face import move_face
-from .skeleton import BODY_BONES, HAND_BONES, JOINT
-from .solid import SIDES, WRISTS
+from .skeleton import BODY_BONES, HAND_BONES, JOINT, WRISTS
+from .solid import SIDES
 from .trajectory import filled
 from .types import Intent, Motion, Track
 
@@ -231,7 +231,7 @@ def _move_hands(driver: Track, body: Tensor | None, plan: Plan, strength: float)
     """[F, 2, 21, 4]: each hand scaled about the body's wrist, or placed as a whole where no wrist is seen."""
     assert driver.hands is not None
     hands = driver.hands.float().clone()
-    for side, wrist in WRISTS.items():
+    for side, wrist in enumerate(WRISTS):
         hand = hands[:, side]
         start = hand[:, 0, :2]
         target = plan.place(start)

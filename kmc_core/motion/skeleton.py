@@ -29,6 +29,7 @@ BODY_BONES: Final = tuple(
 )  # fmt: skip
 
 LEFT, RIGHT = 0, 1  # first axis of a hand pair
+WRISTS: Final = (JOINT["l_wrist"], JOINT["r_wrist"])
 HAND_BONES: Final = tuple((0 if k % 4 == 1 else k - 1, k) for k in range(1, 21))
 
 FACE_LANDMARKS: Final = 478  # MediaPipe face mesh with irises

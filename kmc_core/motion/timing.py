@@ -6,7 +6,6 @@ What a person means (`Track.intent`) and their name travel along.
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,11 +13,9 @@ from torch import Tensor
 from ..errors import KMCError
 from .bones import SEEN
 from .mix import mix_tracks
-from .part import intent_part, part_of
+from .part import Spanned, intent_part, part_of
 from .rotations import slerp
-from .types import Action, Contact, FaceMotion, Intent, Motion, Track
-
-Spanned = TypeVar("Spanned", Action, Contact)
+from .types import Contact, FaceMotion, Intent, Motion, Track
 
 
 def trim(motion: Motion, start: float, duration: float) -> Motion:

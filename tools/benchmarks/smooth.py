@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
 
 from benchmarks.made_motions import Take, film, noisy  # noqa: E402
-from kmc_core.motion.skeleton import JOINT  # noqa: E402
+from kmc_core.motion.skeleton import JOINT, WRISTS  # noqa: E402
 from kmc_core.motion.smooth import Smoothing, smooth  # noqa: E402
 from kmc_core.motion.types import Motion  # noqa: E402
 from kmc_core.perception.extract import Perception, VideoFile, encode_body, encode_face  # noqa: E402
@@ -35,7 +35,6 @@ NOISE = 0.007  # of the height
 SPIKE, SPIKES, DROPOUTS = 0.08, 0.01, 0.01  # height of a spike; share of points that jump; that are lost
 STILL, SWUNG = 0.002, 0.03  # of the height: standard deviation of a joint that stands, that swings
 STILL_GESTURES = ("wave", "point", "nod", "hips", "clap")
-WRISTS = (JOINT["l_wrist"], JOINT["r_wrist"])
 Smoother = Callable[[Motion], Motion]
 
 
