@@ -53,7 +53,7 @@ class MotionToPoseKeypoints(io.ComfyNode):
                 io.Boolean.Input(
                     "normalised",
                     default=False,
-                    tooltip="Places as shares of the picture, 0 to 1, and not in pixels; some nodes expect that.",
+                    tooltip="Places in shares of the picture, 0 to 1, not in pixels. Some nodes expect that.",
                 ),
             ],
             outputs=[

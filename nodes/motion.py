@@ -50,8 +50,7 @@ def _encoder_schema(part: str, node_id: str, display_name: str, finds: str, more
                 "motion",
                 optional=True,
                 tooltip=(
-                    f"The motion so far, of the same video; the {part} joins it and is looked for at its "
-                    f"people."
+                    f"The motion so far, of the same video; its people are looked at, and get the {part}."
                 ),
             ),
             *more,

@@ -65,7 +65,8 @@ def retarget(
     stand where the driver's stand; feet only at body strength 1. The result carries the intent: the
     driver's own, or what is found in its movements.
 
-    Strengths scale the departure from rest, bone by bone at constant length. 1 is the driver's motion. 0 is
+    Strengths scale the departure from rest, bone by bone at constant length, in the picture and in metres
+    alike; a driver without depth gets none from the picture. 1 is the driver's motion. 0 is
     the pose in the subject's first view for body and hands (the driver's median where that does not show a
     bone), and the subject's own expression for the face. The head's rotation is always the driver's own,
     unscaled. The subject's expression in its picture counts as its neutral face; the driver's neutral face is
