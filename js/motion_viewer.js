@@ -9,7 +9,7 @@ const TITLES = ['motion', 'compare']
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity } // frames, by key
 
 export class MotionViewer {
-  // `height` in pixels is the least; onSelect(index or null) is called when a person is chosen.
+  // `height` in pixels is the least; onSelect(index or null, view) is called when a person of a view is chosen.
   constructor(height, onSelect) {
     this.onSelect = onSelect
     this.views = []
@@ -207,7 +207,7 @@ export class MotionViewer {
     if (!this.frames || index === this.selected) return
     this.selected = index
     ;[...this.people.children].forEach((chip, i) => chip.setAttribute('aria-pressed', String(i === index)))
-    this.onSelect(index)
+    this.onSelect(index, this.views.indexOf(this.crowd))
     this.draw()
   }
 

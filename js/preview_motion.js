@@ -6,7 +6,7 @@ import { MotionViewer } from './motion_viewer.js'
 
 const NODE = 'KMC_PreviewMotion'
 const SHOWN = 'Last motion' // a property of the node: what it showed is there again when the page is reloaded
-const PERSON = 'person' // a widget of this name takes the number of the person that is chosen
+const SELECT = 'KMC_SelectPerson', INPUTS = ['motion', 'compare']
 const WIDTH = 340, HEIGHT = 320
 const GONE = 'Run the node again to see the motion'
 
@@ -18,7 +18,7 @@ app.registerExtension({
 })
 
 function attach(node) {
-  const viewer = new MotionViewer(HEIGHT, (index) => choosePerson(node, index))
+  const viewer = new MotionViewer(HEIGHT, (index, view) => choosePerson(node, index, INPUTS[view]))
   node.addDOMWidget('kmc_viewer', 'KMC_VIEWER', viewer.element, {
     serialize: false, hideOnZoom: false, getMinHeight: () => HEIGHT,
   })
@@ -72,11 +72,24 @@ function addressOf({ filename, subfolder, type }) {
   return `/view?${new URLSearchParams({ filename, subfolder, type })}`
 }
 
-function choosePerson(node, index) {
-  const widget = node.widgets.find(({ name }) => name === PERSON)
-  if (!widget || index === null) return
-  widget.value = index
-  widget.callback?.(index)
+// Every Select Person that takes the motion of this input takes the person that is chosen.
+function choosePerson(node, index, input) {
+  const source = sourceOf(node, input)
+  if (!source || index === null) return
+  const beside = node.graph.nodes.filter((other) => other.comfyClass === SELECT && sourceOf(other, 'motion') === source)
+  for (const { widgets } of beside) {
+    for (const [name, value] of [['by', 'number'], ['number', index]]) {
+      const widget = widgets.find((each) => each.name === name)
+      widget.value = value
+      widget.callback?.(value)
+    }
+  }
+}
+
+// The output that feeds an input, as a word; undefined where nothing does.
+function sourceOf(node, input) {
+  const link = node.getInputLink(node.findInputSlot(input))
+  return link ? `${link.origin_id} ${link.origin_slot}` : undefined
 }
 
 function chain(node, name, action) {

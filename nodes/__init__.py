@@ -7,6 +7,7 @@ from . import (
     examples,
     extractors,
     identity,
+    keypoints,
     model,
     motion,
     people,
@@ -17,6 +18,7 @@ from . import (
 NODES = [
     *model.NODES,
     *motion.NODES,
+    *keypoints.NODES,
     *people.NODES,
     *extractors.NODES,
     *edit.NODES,

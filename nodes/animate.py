@@ -46,8 +46,8 @@ class AnimateConditioning(io.ComfyNode):
                     max=4096,
                     step=16,
                     tooltip=(
-                        "Width of the result. 0 takes the subject's shape at the size that the animator "
-                        "was trained for."
+                        "Width of the result. 0 follows the other side in the picture's shape; both 0: the "
+                        "trained area."
                     ),
                 ),
                 io.Int.Input(
@@ -57,8 +57,8 @@ class AnimateConditioning(io.ComfyNode):
                     max=4096,
                     step=16,
                     tooltip=(
-                        "Height of the result. 0 takes the subject's shape at the size that the animator "
-                        "was trained for."
+                        "Height of the result. 0 follows the other side in the picture's shape; both 0: the "
+                        "trained area."
                     ),
                 ),
                 io.Int.Input(

@@ -150,7 +150,13 @@ class AdjustMotion(io.ComfyNode):
             _number("scale", 1.0, 0.05, 20.0, "How large, about the person's typical place.", 0.01),
             _number("body_gain", 1.0, 0.0, 3.0, f"How far the limbs swing. {gain}"),
             _number("hand_gain", 1.0, 0.0, 3.0, f"How far the fingers bend. {gain}"),
-            _number("face_gain", 1.0, 0.0, 3.0, f"How strong the expressions are. {gain}"),
+            _number(
+                "face_gain",
+                1.0,
+                0.0,
+                3.0,
+                "How strong the expressions are. 1 is as it is, 0 is the face at rest, above 1 exaggerates.",
+            ),
         ]
         return _schema(
             "KMC_AdjustMotion",

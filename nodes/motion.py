@@ -10,7 +10,6 @@ from ..kmc_core.host.nets import backends, hooks, perception
 from ..kmc_core.host.preview import preview
 from ..kmc_core.motion.files import load_motion, save_motion
 from ..kmc_core.motion.fit_report import report_fit
-from ..kmc_core.motion.openpose import from_pose_keypoint
 from ..kmc_core.motion.retarget import retarget
 from ..kmc_core.perception.extract import encode_body, encode_face, encode_hands
 from . import sockets
@@ -258,37 +257,6 @@ class LoadMotion(io.ComfyNode):
         return io.NodeOutput(load_motion(folders.motion_path(file)))
 
 
-class MotionFromPoseKeypoints(io.ComfyNode):
-    """See kmc_core.motion.openpose."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="KMC_MotionFromPoseKeypoints",
-            display_name="Motion From Pose Keypoints",
-            category="KMC/motion",
-            description=(
-                "Take the keypoints of any OpenPose-like extractor (SDPose, DWPose, ...) as a motion."
-            ),
-            inputs=[
-                sockets.PoseKeypoints.Input("keypoints", tooltip="Keypoints, one entry for each frame."),
-                io.Float.Input(
-                    "fps",
-                    default=24.0,
-                    min=0.1,
-                    max=1000.0,
-                    step=0.01,
-                    tooltip="Frame rate of the video that the keypoints come from; they do not tell it.",
-                ),
-            ],
-            outputs=[sockets.Motion.Output("motion", tooltip="Bodies and hands of all people.")],
-        )
-
-    @classmethod
-    def execute(cls, keypoints, fps) -> io.NodeOutput:
-        return io.NodeOutput(from_pose_keypoint(keypoints, fps))
-
-
 class PreviewMotion(io.ComfyNode):
     """See kmc_core.host.preview and the viewer in js/."""
 
@@ -347,7 +315,6 @@ NODES = [
     EncodeBodyMotion,
     EncodeFaceMotion,
     EncodeHandMotion,
-    MotionFromPoseKeypoints,
     RetargetMotion,
     PreviewMotion,
     SaveMotion,

@@ -160,11 +160,11 @@ def test_preview_shows_the_person_on_black_in_chunks_of_bounded_size() -> None:
 def test_preview_goes_over_the_clip_at_the_clips_size() -> None:
     motion = person(6)
     clip = torch.full((6, 3, 360, 320), 200, dtype=torch.uint8)
-    frames = torch.cat(list(draw_motion(motion, background=[clip[:4], clip[4:]], brightness=0.5)))
+    frames = torch.cat(list(draw_motion(motion, background=[clip[:4], clip[4:]])))
     assert frames.shape == clip.shape
-    assert frames[0, :, 0, 0].tolist() == [100, 100, 100]
+    assert frames[0, :, 0, 0].tolist() == [120, 120, 120]
     assert int(clip.min()) == 200
-    assert int((frames[0] != 100).any(dim=0).sum()) > 2000
+    assert int((frames[0] != 120).any(dim=0).sum()) > 2000
 
 
 def test_preview_draws_near_over_far() -> None:
@@ -175,15 +175,13 @@ def test_preview_draws_near_over_far() -> None:
         middle = (body[0, JOINT["neck"], :2] + body[0, JOINT["pelvis"], :2]) / 2
         for joint, side in (("r_elbow", -80.0), ("r_wrist", 80.0)):
             crossed[0, JOINT[joint], :3] = torch.tensor([middle[0] + side, middle[1], depth])
-        track = replace(motion.tracks[0], body=crossed)
-        picture = next(draw_motion(replace(motion, tracks=(track,)), parts=["body"]))[0]
+        picture = next(draw_motion(replace(motion, tracks=(Track(body=crossed),))))[0]
         red, _, blue = picture[:, int(middle[1]), int(middle[0])].tolist()
         assert (red > blue + 60) == red_wins
 
 
-def test_preview_leaves_out_what_is_unseen_or_not_asked_for() -> None:
+def test_preview_leaves_out_what_is_unseen() -> None:
     motion = person(2)
-    assert int(torch.cat(list(draw_motion(motion, parts=[]))).max()) == 0
     unseen = replace(motion, tracks=(Track(body=torch.zeros(2, 25, 4), hands=torch.zeros(2, 2, 21, 4)),))
     assert int(torch.cat(list(draw_motion(unseen))).max()) == 0
     body, *_ = parts(motion)
@@ -199,7 +197,7 @@ def test_preview_leaves_out_what_is_unseen_or_not_asked_for() -> None:
 def test_preview_draws_several_people() -> None:
     one, two = person(1), person(1, Build(), Shot(centre=(450, 380)))
     both = replace(one, tracks=one.tracks + two.tracks)
-    pictures = [next(draw_motion(motion, parts=["body"]))[0] for motion in (one, two, both)]
+    pictures = [next(draw_motion(motion))[0] for motion in (one, two, both)]
     covered = [(picture > 0).any(dim=0) for picture in pictures]
     assert torch.equal(covered[0] | covered[1], covered[2])
 
@@ -212,7 +210,6 @@ def test_preview_says_what_does_not_fit() -> None:
         ({"background": [clip[:2]]}, "The background has 2 frames, the motion 3"),
         ({"background": [clip.float()]}, "expected uint8"),
         ({"background": [clip], "size": (60, 60)}, "Give a size or a background, not both"),
-        ({"parts": ["feet"]}, "Unknown parts .*choose from body, hands, face"),
     ):
         with pytest.raises(KMCError, match=message):
             list(draw_motion(motion, **options))

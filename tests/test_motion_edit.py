@@ -353,3 +353,14 @@ def test_slerp_goes_from_end_to_end_at_constant_pace() -> None:
 def test_a_motion_without_people_can_be_edited() -> None:
     nobody = Motion(25.0, (64, 64), ())
     assert mirror(nobody) == adjust(nobody, Adjustment(right=0.1)) == nobody
+
+
+@pytest.mark.parametrize("take", ["hands", "face"])
+def test_a_person_whose_counterpart_lacks_the_part_stays(take) -> None:
+    first = meant()
+    two = replace(first, tracks=first.tracks * 2)
+    other = person(20, Build(arm=1.2))
+    bare = replace(other.tracks[0], hands=None, face=None)
+    mixed = combine(two, replace(other, tracks=(*other.tracks, bare)), take, 0.5)
+    assert same(replace(mixed, tracks=mixed.tracks[1:]), first)
+    assert not same(replace(mixed, tracks=mixed.tracks[:1]), first)

@@ -18,7 +18,7 @@ from kmc_core.motion.skeleton import BODY_BONES, EXPRESSIONS, JOINT
 from kmc_core.motion.types import Action, Contact, Intent, Motion, Track
 from kmc_core.prompt.describe import describe_motion
 from kmc_core.subject.types import Subject
-from moving_person import Build, Shot, at, character, person, view
+from moving_person import Build, Shot, at, character, person, turn, view
 
 FPS, FRAMES = 25.0, 50
 PIXELS = 300.0  # a metre
@@ -126,6 +126,42 @@ def test_an_action_is_named_and_nothing_else_that_excludes_it(name: str) -> None
     assert not found - {name, "gesture", "idle", "raise arms"}
 
 
+def test_a_size_that_wavers_makes_nobody_jump() -> None:
+    """Metres as they are found in pictures: their size changes a little while the person stands still."""
+    motion = moves("idle")
+    track = motion.tracks[0]
+    assert track.world is not None
+    wavering = 1 + 0.05 * torch.sin(2 * math.pi * 0.8 * seconds())
+    found = replace(track, world=track.world * wavering[:, None, None])
+    assert named(replace(motion, tracks=(found,))) == {"idle"}
+
+
+def test_shoulders_found_the_wrong_way_round_for_a_moment_are_no_turn() -> None:
+    motion = moves("idle")
+    assert motion.tracks[0].world is not None
+    world, shoulders = motion.tracks[0].world.clone(), [JOINT["l_shoulder"], JOINT["r_shoulder"]]
+    for start in (12, 30):
+        world[start : start + 2, shoulders] = world[start : start + 2, shoulders[::-1]]
+    assert named(replace(motion, tracks=(replace(motion.tracks[0], world=world),))) == {"idle"}
+
+
+def test_a_shaking_head_is_seen_though_the_shoulders_seem_to_follow() -> None:
+    motion, yaw = moves("idle"), 0.25 * torch.sin(2 * math.pi * 1.2 * seconds())
+    track, face = motion.tracks[0], person(FRAMES).tracks[0].face
+    assert track.world is not None and face is not None
+    world = track.world.clone()
+    for side, out in (("l", 1.0), ("r", -1.0)):
+        world[:, JOINT[f"{side}_shoulder"], 2] -= out * 0.18 * torch.sin(0.7 * yaw)
+    found = replace(track, world=world, face=replace(face, rotation=turn(yaw, 0 * yaw)))
+    assert named(replace(motion, tracks=(found,))) == {"shake head"}
+
+
+def test_a_step_aside_needs_no_high_feet() -> None:
+    """What detectors see of feet is lower than feet are; that both go aside is seen."""
+    shift = torch.stack([0.1 * torch.sin(2 * math.pi * 0.7 * seconds()), *torch.zeros(2, FRAMES)], -1)
+    assert named(filmed(standing(), shift)) == {"step aside"}
+
+
 def test_somebody_who_stands_is_idle_with_both_feet_on_the_ground() -> None:
     intent = find_intent(moves("idle").tracks[0], FPS)
     assert [action.name for action in intent.actions] == ["idle"]
@@ -154,6 +190,16 @@ def test_a_facepalm_stays_one_on_other_proportions(build: Build) -> None:
     assert wrong[0] < allowed
     assert wrong[0] < 0.6 * wrong[1]
     assert any(c.kind == "hand-face" for c in find_intent(kept.tracks[0], FPS).contacts)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.3])
+def test_a_strength_acts_on_joints_in_the_picture_and_in_metres_alike(strength: float) -> None:
+    """Of a driver whose metres are its pixels; what is touched is touched by one and the same body."""
+    own = Subject("self", (view(at(moves("idle").tracks[0], 0)),))
+    track = retarget(facepalm(), own, body_strength=strength).tracks[0]
+    assert track.body is not None and track.world is not None
+    pixels = track.body[..., :3] - track.body[:, JOINT["pelvis"], None, :3]
+    assert float((pixels / PIXELS - track.world).abs().max()) < 0.005
 
 
 def way_to_nose(motion: Motion) -> Tensor:

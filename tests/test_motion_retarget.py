@@ -260,6 +260,34 @@ def test_strength_zero_is_the_pictures_pose_and_half_lies_between(part: str) -> 
         assert_near(shape, shape[:1].expand_as(shape), 0.01)
 
 
+def test_metric_bones_keep_their_length_at_every_strength() -> None:
+    subject = character(STRANGER)
+    half, full = (retarget(person(), subject, body_strength=s).tracks[0].world for s in (0.5, 1.0))
+    assert half is not None and full is not None
+    for a, b in BODY_BONES[1:13]:
+        if JOINT["nose"] not in (a, b):  # a nod changes the way from the neck to the nose
+            lengths = [(world[:, a] - world[:, b]).norm(dim=-1) for world in (half, full)]
+            assert_near(*lengths, 1e-4)
+    wrist = JOINT["r_wrist"]
+    assert float((half - full)[:, wrist].norm(dim=-1).max()) > 0.1
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 2.0])
+def test_a_driver_without_depth_gets_none_from_the_picture(strength: float) -> None:
+    driver = person()
+    body_, hands_ = body(driver).clone(), hands(driver).clone()
+    body_[..., 2] = hands_[..., 2] = 0
+    flat = replace(driver, tracks=(Track(body=body_, hands=hands_),))
+    subject = character(STRANGER)
+    pose = subject.views[0].pose
+    assert pose.body is not None and pose.hands is not None
+    pose.hands[..., 2] = 5.0
+    assert float(pose.body[..., 2].abs().max()) > 1
+    result = retarget(flat, subject, body_strength=strength, hand_strength=strength)
+    assert not body(result)[..., 2].any()
+    assert not hands(result)[..., 2].any()
+
+
 def test_world_joints_take_the_proportions_and_stay_metric() -> None:
     world = retarget(person(), character(STRANGER)).tracks[0].world
     assert world is not None

@@ -229,6 +229,25 @@ def test_keypoints_of_other_extractors_become_a_motion(host: InProcessHost) -> N
     assert "The pose keypoints hold no frames" in (refused.error or "")
 
 
+@pytest.mark.parametrize("normalised", [False, True])
+def test_a_motion_becomes_keypoints_and_comes_back(host: InProcessHost, normalised: bool) -> None:
+    motion = person(4)
+    give = {"motion": ["1", 0], "normalised": normalised}
+    take = {"keypoints": ["2", 0], "fps": ["2", 1]}
+    prompt = {
+        "1": host.value(motion), "2": {"class_type": "KMC_MotionToPoseKeypoints", "inputs": give},
+        "3": {"class_type": "KMC_MotionFromPoseKeypoints", "inputs": take}, "4": shown("3"),
+    }  # fmt: skip
+    result = host.run(prompt)
+    assert result.success, result.error
+    assert host.nodes.NODE_CLASS_MAPPINGS["KMC_MotionToPoseKeypoints"].RETURN_TYPES[0] == "POSE_KEYPOINT"
+    (frame, *_), back = result.output("2"), result.output("3")
+    assert (frame["canvas_width"], frame["canvas_height"], len(frame["people"])) == (*motion.size, 1)
+    assert (max(frame["people"][0]["pose_keypoints_2d"]) <= 1.5) == normalised
+    assert back.fps == motion.fps
+    torch.testing.assert_close(back.tracks[0].body[:, :18, :2], motion.tracks[0].body[:, :18, :2])
+
+
 def test_retarget_fits_the_motion_to_the_subject(host: InProcessHost) -> None:
     motion, subject = person(5), character()
     inputs = {

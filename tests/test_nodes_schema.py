@@ -17,8 +17,8 @@ IDS = [
         "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
         "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo",
         "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MirrorMotion",
-        "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "PreviewMotion", "RestoreDetail",
-        "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson",
+        "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints", "PreviewMotion",
+        "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson",
         "SmoothMotion", "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip

@@ -176,7 +176,8 @@ def test_a_person_is_taken_out_of_a_motion(by, choice: dict, name: str) -> None:
     ("by", "choice", "message"),
     [
         ("number", {"number": 2}, "The motion has 2 people, but person 2 was asked for"),
-        ("name", {"name": "eve"}, "called 'eve', expected one; there are the names 'bob', 'ann'."),
+        ("name", {"name": "eve"}, "Nobody in the motion is called 'eve'; the names in it are: 'bob', 'ann'."),
+        ("name", {"name": ""}, "Nobody in the motion is called ''; the names in it are: 'bob', 'ann'."),
         ("oldest", {}, "not by 'oldest'"),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ def two_people() -> Motion:
 
 
 def workflow(host: HttpHost, folder: Path) -> Path:
-    """Two people over a grey clip, beside one of them."""
+    """Two people over a grey clip, beside one of them; each motion goes to a Select Person, too."""
     save_motion(two_people(), host.input / "two_people.safetensors")
     save_motion(person(FRAMES), host.input / "one_person.safetensors")
     loads = {
@@ -33,10 +33,16 @@ def workflow(host: HttpHost, folder: Path) -> Path:
     }
     grey = {"width": 64, "height": 36, "batch_size": FRAMES, "color": 0x606060}
     inputs = {"motion": ["0", 0], "compare": ["1", 0], "video": ["2", 0], "longest_side": 64}
+    select = {"by": "largest", "number": 7, "name": "", "x": 0.5, "y": 0.5, "rename": ""}
+    selects = {
+        str(number + 4): {"class_type": "KMC_SelectPerson", "inputs": {"motion": [str(number), 0], **select}}
+        for number in (0, 1)
+    }
     path = folder / "viewer.json"
     path.write_text(
         json.dumps(
             loads
+            | selects
             | {"2": {"class_type": "EmptyImage", "inputs": grey}}
             | {"3": {"class_type": "KMC_PreviewMotion", "inputs": inputs}}
         )
@@ -66,7 +72,9 @@ def test_a_motion_is_played_scrubbed_and_asked_about_on_its_node(
     played = seen["played"]
     assert played["label"] == "Pause" and played["seen"] >= 4 and played["paused"]
     assert abs(played["clip"] - (played["frame"] + 0.5) / 25) < 0.02, "clip and motion are out of step"
-    assert seen["people"] == {"chosen": [7, 1, 0], "pressed": ["0 Anna"]}
+    other = "largest 7"  # on the motion with one person
+    chosen = [["largest 7", other], ["number 1", other], ["number 0", other]]
+    assert seen["people"] == {"chosen": chosen, "pressed": ["0 Anna"]}
     assert seen["ran_again"] and seen["reloaded"]
     assert seen["gone"] == "Run the node again to see the motion"
     assert seen["left"] == 0

@@ -5,21 +5,19 @@ seconds, so that children, adults and drawn characters are judged alike.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .bones import SEEN
-from .contacts import find_feet, local_ground, moving, spans
+from .contacts import moving, spans
+from .evidence import Evidence, turning_points
 from .skeleton import JOINT
 from .solid import SIDES, Side, Solid
-from .types import Action, Contact, ContactKind, Track
+from .types import Action, Contact, Track
 
 WINDOW: Final = 1.6  # seconds around a frame in which somebody turns or goes aside
 SWAY: Final = 1.2  # seconds that one way of a swinging hand or leg takes at most
@@ -46,81 +44,9 @@ TURNING: Final = 0.45  # radians that the shoulders turn
 SIDEWAYS: Final = 0.22  # torso lengths of a step to the side
 FACING: Final = 0.7  # cosine of the turn up to which moving across the picture is moving sideways
 EXTENDED: Final = 0.4  # palm lengths by which a pointing index reaches further than the other fingers
-FLAT: Final = 0.7  # what certainty is left without depths
 INDEX, OTHERS, KNUCKLE = 8, (12, 16, 20), 5  # points of a hand
 
-Rule = Callable[["Evidence"], Tensor]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the rules look at."""
-
-    track: Track
-    body: Solid
-    contacts: tuple[Contact, ...]
-    fps: float
-
-    @property
-    def frames(self) -> int:
-        """Number of frames F."""
-        return len(self.body.joints)
-
-    def joint(self, name: str) -> Tensor:
-        """[F, 3] in torso lengths; y down."""
-        return self.body.at(name) / self.body.torso
-
-    def touching(self, kind: ContactKind, side: Side) -> Tensor:
-        """[F] 1 while a contact lasts."""
-        marks = torch.zeros(self.frames)
-        for contact in self.contacts:
-            if (contact.kind, contact.side) == (kind, side):
-                marks[contact.start : contact.end] = 1
-        return marks
-
-    def certainty(self, start: int, end: int) -> float:
-        """0..1: how well the body is seen in frames start .. end, less where depths are not known."""
-        assert self.track.body is not None
-        seen = self.track.body[start:end, :, 3].float()
-        mean = float(seen[seen >= SEEN].mean()) if bool((seen >= SEEN).any()) else 0.0
-        return round(min(1.0, mean) * (1.0 if self.body.metric else FLAT), 3)
-
-    def repeats(self, values: Tensor, amount: float, seconds: float) -> Tensor:
-        """[F] 1 where a curve [F] swings by `amount` to both sides, each way within some seconds."""
-        return swings(values, amount, round(seconds * self.fps))
-
-    @cached_property
-    def lifted(self) -> Tensor | None:
-        """[F, 2] height of both feet above the ground in torso lengths; None where they are not seen."""
-        feet = find_feet(self.track)
-        if feet is None or float(torch.isfinite(feet[..., 1]).all(dim=1).float().mean()) < 0.5:
-            return None
-        height = -feet[..., 1] / (self.body.torso * self.body.pixels[:, None])
-        return (height - local_ground(height, self.fps)[:, None]).nan_to_num()
-
-    @cached_property
-    def head(self) -> tuple[Tensor, Tensor]:
-        """Turn to the side and nod [F] of the head against the shoulders, radians."""
-        face = self.track.face
-        if face is not None and bool((face.confidence >= SEEN).any()):
-            sine, cosine, zero = self.turn.sin(), self.turn.cos(), torch.zeros_like(self.turn)
-            back = torch.stack([cosine, zero, sine, zero, zero + 1, zero, -sine, zero, cosine], dim=-1)
-            rotation = back.view(-1, 3, 3) @ face.rotation.float()  # head to shoulders
-            yaw = torch.atan2(-rotation[:, 0, 2], rotation[:, 2, 2])
-            seen = (face.confidence >= SEEN).float()
-            return yaw * seen, torch.asin(rotation[:, 1, 2].clamp(-1, 1)) * seen
-        across = self.joint("l_ear") - self.joint("r_ear")
-        below = self.joint("nose")[:, 1] - (self.joint("l_ear") + self.joint("r_ear"))[:, 1] / 2
-        yaw = torch.atan2(across[:, 2], across[:, 0]) - self.turn
-        return yaw, below / across.norm(dim=-1).quantile(0.9).clamp(min=1e-6)
-
-    @cached_property
-    def turn(self) -> Tensor:
-        """[F] radians by which the shoulders are turned from the camera; 0 without depth."""
-        if not self.body.metric:
-            return torch.zeros(self.frames)
-        across = self.joint("l_shoulder") - self.joint("r_shoulder")
-        return torch.from_numpy(np.unwrap(torch.atan2(across[:, 2], across[:, 0]).numpy()))
+Rule = Callable[[Evidence], Tensor]
 
 
 def find_actions(track: Track, body: Solid, contacts: tuple[Contact, ...], fps: float) -> tuple[Action, ...]:
@@ -138,35 +64,6 @@ def find_actions(track: Track, body: Solid, contacts: tuple[Contact, ...], fps: 
         for start, end in spans(-mark, -0.5, -0.5, shortest)
     ]
     return tuple(sorted(actions, key=lambda action: (action.start, action.name)))
-
-
-def swings(values: Tensor, amount: float, window: int) -> Tensor:
-    """[F] 1 where a curve turns back at least twice within `window` frames, by 2 x `amount` each time."""
-    turns = _turning_points(values, 2 * amount)
-    marks = torch.zeros(len(values))
-    for first, second, third in zip(turns, turns[1:], turns[2:], strict=False):
-        if second - first <= window and third - second <= window:
-            marks[first : third + 1] = 1
-    return marks
-
-
-def _turning_points(values: Tensor, least: float) -> list[int]:
-    """Frames at which a curve [F] turns after having moved by `least`, ends included."""
-    curve = values.tolist()
-    found, low, high = [0], 0, 0
-    rising: bool | None = None
-    for frame, value in enumerate(curve):
-        low = frame if value < curve[low] else low
-        high = frame if value > curve[high] else high
-        if rising is not False and curve[high] - value >= least:
-            found, rising, low = [*found, high], False, frame
-        elif rising is not True and value - curve[low] >= least:
-            found, rising, high = [*found, low], True, frame
-        if rising is True:
-            low = high
-        elif rising is False:
-            high = low
-    return [*found, low if rising is False else high]
 
 
 def _either(evidence: Evidence, rule: Callable[[Evidence, Side], Tensor]) -> Tensor:
@@ -264,10 +161,7 @@ def _sit(evidence: Evidence) -> Tensor:
 def _jump(evidence: Evidence) -> Tensor:
     if evidence.lifted is None:
         return torch.zeros(evidence.frames)
-    assert evidence.track.body is not None
-    body = evidence.track.body[:, JOINT["pelvis"], 1].float()
-    pelvis = -body / (evidence.body.torso * evidence.body.pixels)
-    flies = (evidence.lifted.amin(dim=1) > FLYING) & (pelvis > pelvis.median() + FLYING / 2)
+    flies = (evidence.lifted.amin(dim=1) > FLYING) & (evidence.shift("pelvis")[:, 1] < -FLYING / 2)
     return _spread(flies.float(), evidence.fps) * (1 - _stepping(evidence))
 
 
@@ -280,13 +174,13 @@ def _stepping(evidence: Evidence) -> Tensor:
 
 def _sideways(evidence: Evidence) -> Tensor:
     """The whole body going to its own side."""
-    if evidence.track.body is None:
-        return torch.zeros(evidence.frames)
-    path = evidence.track.body[:, JOINT["pelvis"], :1].float() / (
-        evidence.body.torso * evidence.body.pixels[:, None]
-    )
     facing = evidence.turn.cos().abs() > FACING
-    return _range_over(path, evidence, SIDEWAYS) * facing
+    return _goes(evidence, "pelvis") * facing
+
+
+def _goes(evidence: Evidence, *names: str) -> Tensor:
+    """[F] 1 where joints go across the picture."""
+    return _range_over(evidence.shift(*names)[:, :1], evidence, SIDEWAYS)
 
 
 def _striding(evidence: Evidence) -> Tensor:
@@ -307,7 +201,7 @@ def _running(evidence: Evidence) -> Tensor:
     """[F] 1 where pairs of steps come faster than people walk."""
     if evidence.lifted is None:
         return torch.zeros(evidence.frames)
-    turns = _turning_points((evidence.lifted[:, 0] - evidence.lifted[:, 1]), 2 * STEPPING)[1:-1]
+    turns = turning_points((evidence.lifted[:, 0] - evidence.lifted[:, 1]), 2 * STEPPING)[1:-1]
     marks = torch.zeros(evidence.frames)
     for first, second in pairwise(turns):
         if second - first < evidence.fps / (2 * RUNNING):
@@ -320,7 +214,9 @@ def _run(evidence: Evidence) -> Tensor:
 
 
 def _step(evidence: Evidence) -> Tensor:
-    return _stepping(evidence) * _sideways(evidence) * (1 - _striding(evidence))
+    if evidence.lifted is None:
+        return torch.zeros(evidence.frames)
+    return _sideways(evidence) * _goes(evidence, "l_ankle", "r_ankle") * (1 - _striding(evidence))
 
 
 def _arms_busy(evidence: Evidence, side: Side) -> Tensor:
@@ -384,7 +280,7 @@ RULES: Final[dict[str, Rule]] = {
 }
 ARMS: Final = ("wave", "point", "raise arms", "gesture")
 HIDES: Final[dict[str, tuple[str, ...]]] = {
-    "facepalm": ("gesture", "nod"),
+    "facepalm": ("gesture", "nod", "shake head"),
     "clap": ("gesture", "raise arms", "cross arms"),
     "hands on hips": ("gesture",),
     "cross arms": ("gesture",),

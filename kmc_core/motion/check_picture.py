@@ -135,7 +135,7 @@ def _clipped(
 
 
 def _bones(track: Track) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Ends in pixels of all bones that are seen in the frame that sees most; a face's crop without a body."""
+    """Ends in pixels of all bones that are seen in the frame that sees most; none without a body."""
     if track.body is None or not len(track.body):
         return []
     body = track.body[int((track.body[..., 3] >= SEEN).sum(dim=1).argmax())].tolist()

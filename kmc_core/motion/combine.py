@@ -29,8 +29,9 @@ def combine(motion: Motion, other: Motion, take: Take, share: float = 1.0) -> Mo
 
     Hands come onto the wrists, in the size of the body and turned with its forearms; a face brings its
     expression and gaze onto the head, which keeps its own turn where it shows a face. Person by person; who
-    has no counterpart stays. Names and intents are those of `motion`. `other` is brought to its frame rate
-    and size and cut to its length; KMCError when it is shorter, or for an unknown part or share.
+    has no counterpart, or one without that part, stays. Names and intents are those of `motion`. `other` is
+    brought to its frame rate and size and cut to its length; KMCError when it is shorter, when nobody in it
+    has the part, and for an unknown part or share.
     """
     if take not in ("blend", "hands", "face"):
         raise KMCError(f"The part to take is '{take}'; choose blend, hands or face.")
@@ -39,6 +40,9 @@ def combine(motion: Motion, other: Motion, take: Take, share: float = 1.0) -> Mo
     fitting: dict[str, Callable[[Track, Track], Track]] = {
         "blend": _with_all, "hands": _with_hands, "face": _with_face,
     }  # fmt: skip
+    if take != "blend" and all(getattr(track, take) is None for track in other.tracks):
+        node = {"hands": "Encode Hand Motion", "face": "Encode Face Motion"}[take]
+        raise KMCError(f"The other motion has no {take}; add the part with {node}.")
     tracks = list(motion.tracks)
     for index, (own, theirs) in enumerate(zip(motion.tracks, _matched(other, motion).tracks, strict=False)):
         goal = fitting[take](own, theirs)
@@ -64,7 +68,7 @@ def _matched(other: Motion, motion: Motion) -> Motion:
 
 def _towards(own: Track, goal: Track, share: float) -> Track:
     """A share of the way; parts that `own` lacks come whole."""
-    if share == 0:
+    if share == 0 or goal is own:
         return own
     if share == 1:
         return goal
@@ -83,7 +87,7 @@ def _with_all(own: Track, other: Track) -> Track:
 
 def _with_hands(own: Track, other: Track) -> Track:
     if other.hands is None:
-        raise KMCError("The other motion has no hands; add them with Encode Hand Motion.")
+        return own
     size = _size(other, own, HAND)
     hands = [_hand(own, other, side, size) for side in (0, 1)]
     return replace(own, hands=torch.stack(hands, dim=1))
@@ -130,7 +134,7 @@ def _forearm_turn(own: Track, other: Track, side: int) -> Tensor:
 
 def _with_face(own: Track, other: Track) -> Track:
     if other.face is None:
-        raise KMCError("The other motion has no face; add it with Encode Face Motion.")
+        return own
     theirs, head = other.face, to_head_frame(other.face)
     size = _size(other, own, FACE)
     centre, placed_at = _head_place(own, other, head, size)

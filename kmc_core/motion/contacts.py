@@ -25,7 +25,7 @@ FOOT_HEIGHT: Final = (0.16, 0.24)  # above the lower foot
 FOOT_SPEED: Final = (0.8, 1.3)  # torso lengths a second
 AIRBORNE: Final = 0.12  # torso lengths by which both feet leave the ground in a jump
 AIR_SECONDS: Final = 1.0  # the ground is where the feet were lowest within this time
-DEPTH_TRUST: Final = 0.6  # depths are found less well than places in the picture
+DEPTH_WEIGHT: Final = 0.6  # depths are found less well than places in the picture
 # Torso lengths by which an elbow is further out than its hand: a hand on the hip comes from the side, one
 # that hangs beside it from above.
 ELBOW_OUT: Final = 0.08
@@ -122,7 +122,7 @@ def _to_line(a: Tensor, b: Tensor, point: Tensor) -> Tensor:
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
     step = a - b
-    return torch.hypot(step[..., :2].norm(dim=-1), DEPTH_TRUST * step[..., 2])
+    return torch.hypot(step[..., :2].norm(dim=-1), DEPTH_WEIGHT * step[..., 2])
 
 
 def _unseen_far(gap: Tensor, body: Solid, *names: str) -> Tensor:

@@ -1,8 +1,8 @@
 """Motions as people want to see them: shaded coloured limbs in depth order, on black or over the clip."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from .face_mesh import CLOSED_LINES, INNER_LIPS, LEFT_IRIS, OPEN_LINES, OUTER_LI
 from .skeleton import HAND_BONES, JOINT, LEFT, RIGHT
 from .types import Motion, Track
 
-Part = Literal["body", "hands", "face"]
 Colour = tuple[int, int, int]
 Array = np.ndarray
 
@@ -65,6 +64,7 @@ AMBIENT: Final = 0.35
 FACE_BEFORE: Final = 0.1  # torso lengths by which a limb must be before the nose to be painted over the face
 DOT_STEP: Final = 0.6  # pixels between the dots that make a line: closer than the dots' width
 FRAMES_AT_ONCE: Final = 16
+BRIGHTNESS: Final = 0.6  # of the clip below the drawing
 
 
 @dataclass(frozen=True)
@@ -84,21 +84,17 @@ def draw_motion(
     *,
     size: tuple[int, int] | None = None,
     background: Iterable[Tensor] | None = None,
-    brightness: float = 0.6,
-    parts: Sequence[Part] = ("body", "hands", "face"),
 ) -> Iterator[Tensor]:
     """Draw every track; yields uint8 chunks [n, 3, H, W], so that memory does not grow with the clip.
 
     On black at `size` (width, height; None: the motion's own), or over `background`: the clip's frames as
-    uint8 chunks [n, 3, H, W] of any length, dimmed to `brightness`, which then give the size. Points with a
+    uint8 chunks [n, 3, H, W] of any length, dimmed, which then give the size. Points with a
     confidence below 0.3 are left out, uncertain ones are faint. Raises KMCError when motion and background
     differ in length.
     """
-    if unknown := set(parts) - set(get_args(Part)):
-        raise KMCError(f"Unknown parts {sorted(unknown)} to draw; choose from {', '.join(get_args(Part))}.")
     if background is not None and size is not None:
         raise KMCError("Give a size or a background, not both: the background's frames have a size.")
-    chunks = _black(motion, size or motion.size) if background is None else _dimmed(background, brightness)
+    chunks = _black(motion, size or motion.size) if background is None else _dimmed(background)
     done = 0
     for canvas in chunks:  # n H W 3
         if done + len(canvas) > motion.frames:
@@ -106,7 +102,7 @@ def draw_motion(
         scale = (canvas.shape[2] / motion.size[0], canvas.shape[1] / motion.size[1])
         for index, image in enumerate(canvas):
             for track in motion.tracks:
-                _paint_track(image, track, done + index, scale, parts)
+                _paint_track(image, track, done + index, scale)
         done += len(canvas)
         yield torch.from_numpy(canvas).permute(0, 3, 1, 2)
     if done < motion.frames:
@@ -120,8 +116,8 @@ def _black(motion: Motion, size: tuple[int, int]) -> Iterator[Array]:
         yield np.zeros((min(FRAMES_AT_ONCE, motion.frames - first), size[1], size[0], 3), dtype=np.uint8)
 
 
-def _dimmed(background: Iterable[Tensor], brightness: float) -> Iterator[Array]:
-    levels = (np.arange(256) * brightness).round().clip(0, 255).astype(np.uint8)
+def _dimmed(background: Iterable[Tensor]) -> Iterator[Array]:
+    levels = (np.arange(256) * BRIGHTNESS).round().clip(0, 255).astype(np.uint8)
     for chunk in background:
         if chunk.ndim != 4 or chunk.shape[1] != 3 or chunk.dtype != torch.uint8:
             raise KMCError(
@@ -130,26 +126,22 @@ def _dimmed(background: Iterable[Tensor], brightness: float) -> Iterator[Array]:
         yield levels[chunk.permute(0, 2, 3, 1).cpu().numpy()]
 
 
-def _paint_track(
-    image: Array, track: Track, frame: int, scale: tuple[float, float], parts: Sequence[Part]
-) -> None:
+def _paint_track(image: Array, track: Track, frame: int, scale: tuple[float, float]) -> None:
     """Paint one person into [H, W, 3], far things first."""
     mean_scale = (scale[0] * scale[1]) ** 0.5
     stretch = np.array([*scale, mean_scale, 1.0])
     unit = _unit(track, frame) * mean_scale
     body = None if track.body is None else track.body[frame].float().cpu().numpy() * stretch
     strokes: list[_Stroke] = []
-    if body is not None and "body" in parts:
+    if body is not None:
         strokes += _body_strokes(body, unit)
-    if track.hands is not None and "hands" in parts:
+    if track.hands is not None:
         hands = track.hands[frame].float().cpu().numpy() * stretch
         for side, wrist in ((LEFT, "l_wrist"), (RIGHT, "r_wrist")):
             depth = 0.0 if body is None or body[JOINT[wrist], 3] < SEEN else float(body[JOINT[wrist], 2])
             strokes += _hand_strokes(hands[side], depth, unit)
     strokes.sort(key=lambda stroke: -stroke.depth)
-    face_opacity = (
-        0.0 if track.face is None or "face" not in parts else _opacity(float(track.face.confidence[frame]))
-    )
+    face_opacity = 0.0 if track.face is None else _opacity(float(track.face.confidence[frame]))
     face_depth = 0.0 if body is None else float(body[JOINT["nose"], 2])
     for stroke in strokes:
         if face_opacity and track.face is not None and stroke.depth < face_depth - FACE_BEFORE * unit:

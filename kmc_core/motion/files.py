@@ -1,8 +1,8 @@
 """Motion files: one safetensors file with JSON metadata, written whole or not at all, bit-exact both ways.
 
 The functions over `FileKind` are the format that every file of ours shares (motions, subjects): top-level
-metadata `kmc_<kind>_version`, `kmc_<kind>` (JSON fields), `kmc_checksum` (CRC-32 of the tensor bytes), and
-whatever the caller adds. Equal content gives equal bytes. docs/formats.md describes the keys.
+metadata `kmc_<kind>_version`, `kmc_<kind>` (JSON fields) and `kmc_checksum` (CRC-32 of the tensor bytes).
+Equal content gives equal bytes. docs/formats.md describes the keys.
 """
 
 import json
@@ -23,7 +23,6 @@ from ..errors import KMCError
 from .types import Action, Contact, ContactKind, FaceMotion, Intent, Motion, Track
 
 CHECKSUM_KEY: Final = "kmc_checksum"
-RESERVED_PREFIX: Final = "kmc_"
 LENGTH_BYTES: Final = (
     8  # a safetensors file starts with the header's length, little-endian, then the JSON header
 )
@@ -39,20 +38,20 @@ class FileKind:
     @property
     def version_key(self) -> str:
         """Metadata key that marks the kind and carries the version."""
-        return f"{RESERVED_PREFIX}{self.name}_version"
+        return f"kmc_{self.name}_version"
 
     @property
     def fields_key(self) -> str:
         """Metadata key of the JSON object with everything that is no tensor."""
-        return f"{RESERVED_PREFIX}{self.name}"
+        return f"kmc_{self.name}"
 
 
 MOTION_FILE: Final = FileKind("motion")
 PARTS: Final = ("body", "world", "hands")
 
 
-def save_motion(motion: Motion, path: Path | str, extra_metadata: Mapping[str, str] | None = None) -> None:
-    """Write a Motion; `load_motion` gives every tensor back bit for bit, `load_metadata` the extra metadata.
+def save_motion(motion: Motion, path: Path | str) -> None:
+    """Write a Motion; `load_motion` gives every tensor back bit for bit.
 
     Raises KMCError when the file cannot be written; a file that was there before is then unchanged.
     """
@@ -64,7 +63,7 @@ def save_motion(motion: Motion, path: Path | str, extra_metadata: Mapping[str, s
         about["names"] = [track.name for track in motion.tracks]
     if any(track.intent for track in motion.tracks):
         about["intents"] = [track.intent and asdict(track.intent) for track in motion.tracks]
-    save_tensors(path, MOTION_FILE, tensors, about, extra_metadata)
+    save_tensors(path, MOTION_FILE, tensors, about)
 
 
 def load_motion(path: Path | str) -> Motion:
@@ -137,34 +136,20 @@ def track_from(tensors: Mapping[str, Tensor], prefix: str) -> Track:
 
 
 def save_tensors(
-    path: Path | str,
-    kind: FileKind,
-    tensors: Mapping[str, Tensor],
-    about: Mapping[str, Any],
-    extra_metadata: Mapping[str, str] | None = None,
+    path: Path | str, kind: FileKind, tensors: Mapping[str, Tensor], about: Mapping[str, Any]
 ) -> None:
     """Write tensors and the JSON-able mapping `about` as a file of this kind, atomically.
 
-    Raises KMCError for extra metadata in our own key space, and when the disk refuses the file.
+    Raises KMCError when the disk refuses the file.
     """
-    _write_whole(Path(path), pack_tensors(kind, tensors, about, extra_metadata))
+    _write_whole(Path(path), pack_tensors(kind, tensors, about))
 
 
-def pack_tensors(
-    kind: FileKind,
-    tensors: Mapping[str, Tensor],
-    about: Mapping[str, Any],
-    extra_metadata: Mapping[str, str] | None = None,
-) -> bytes:
-    """The bytes of the file that `save_tensors` writes. KMCError for extra metadata in our own key space."""
-    extra = dict(extra_metadata or {})
-    if reserved := sorted(key for key in extra if key.startswith(RESERVED_PREFIX)):
-        raise KMCError(
-            f"Metadata keys must not start with '{RESERVED_PREFIX}': rename {', '.join(reserved)}."
-        )
+def pack_tensors(kind: FileKind, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
+    """The bytes of the file that `save_tensors` writes."""
     # Copies, because safetensors refuses tensors that share memory, which views of one batch do.
     owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    metadata = extra | {
+    metadata = {
         kind.version_key: str(kind.version),
         kind.fields_key: json.dumps(dict(about), sort_keys=True),
     }
@@ -174,7 +159,10 @@ def pack_tensors(
 
 
 def load_tensors(path: Path | str, kind: FileKind) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and description of a file of this kind. KMCError: missing, damaged, foreign or newer file."""
+    """Tensors and description of a file of this kind. KMCError: missing, damaged, foreign or newer file.
+
+    A file with values that are no finite numbers is damaged.
+    """
     raw, metadata, payload = _open(path, kind)
     if metadata.get(CHECKSUM_KEY) != _checksum(payload):
         raise _damaged(path, "its content does not match its checksum")
@@ -185,13 +173,10 @@ def load_tensors(path: Path | str, kind: FileKind) -> tuple[dict[str, Tensor], d
         raise _damaged(path, f"it cannot be decoded ({error})") from error
     if not isinstance(about, dict):
         raise _damaged(path, "its description is not a JSON object")
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            raise _damaged(path, f"the tensor '{name}' holds values that are no finite numbers")
     return tensors, about
-
-
-def load_metadata(path: Path | str, kind: FileKind = MOTION_FILE) -> dict[str, str]:
-    """The extra metadata that the file was saved with, without our own keys."""
-    _, metadata, _ = _open(path, kind)
-    return {key: value for key, value in metadata.items() if not key.startswith(RESERVED_PREFIX)}
 
 
 def _open(path: Path | str, kind: FileKind) -> tuple[bytes, dict[str, str], bytes]:

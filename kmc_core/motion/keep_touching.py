@@ -11,7 +11,8 @@ from .contacts import find_feet
 from .placement import Plan
 from .proportions import Proportions
 from .reach import Reach, reach_contacts, stand
-from .solid import SIDES, WRISTS, Side, Solid, solid
+from .skeleton import WRISTS
+from .solid import SIDES, Side, Solid, solid
 from .trajectory import filled
 from .types import Track
 
@@ -86,7 +87,7 @@ def _with_joints(moved: Track, before: Solid, after: Solid, shift: Tensor) -> Tr
     hands = moved.hands
     if hands is not None:
         hands = hands.clone()
-        for side, wrist in WRISTS.items():
+        for side, wrist in enumerate(WRISTS):
             hands[:, side, :, :2] += (pixels[:, wrist, :2] + shift)[:, None] * (hands[:, side, :, 3:] >= SEEN)
     world = None if moved.world is None or not before.metric else moved.world + step
     return replace(moved, body=body, hands=hands, world=moved.world if world is None else world)

@@ -6,14 +6,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .bones import SEEN
+from .bones import SEEN, turned, walk
 from .face_frame import HeadFrame, from_head_frame, to_head_frame
 from .rotations import slerp
-from .skeleton import BODY_BONES, BODY_JOINTS, HAND_BONES
+from .skeleton import BODY_BONES, HAND_BONES, JOINT
 from .trajectory import filled
 from .types import FaceMotion, Track
 
-PELVIS = BODY_JOINTS.index("pelvis")
+PELVIS = JOINT["pelvis"]
 
 
 def mix_tracks(a: Track, b: Track, share: Tensor) -> Track:
@@ -61,12 +61,12 @@ def mix_points(a: Tensor, b: Tensor, share: Tensor, bones: Sequence[tuple[int, i
     new, out = torch.zeros_like(a[..., :3]), torch.zeros_like(a)
     new[:, root] = torch.lerp(old[0][:, root, :3], old[1][:, root, :3], share)
     out[:, root] = _chosen(a[:, root], b[:, root], new[:, root], share)
-    for parent, child in walk(bones, root):
+    for parent, child, _ in walk(bones, root):
         ways = [points[:, child, :3] - points[:, parent, :3] for points in old]
         seen = [points[:, child, 3] >= SEEN for points in (a, b)]
         way = torch.where(seen[1][:, None], ways[1], ways[0])
         both = (seen[0] & seen[1])[:, None]
-        place = new[:, parent] + torch.where(both, _turned(ways[0], ways[1], share), way)
+        place = new[:, parent] + torch.where(both, turned(ways[0], ways[1], share), way)
         out[:, child] = _chosen(a[:, child], b[:, child], place, share)
         new[:, child] = torch.where(both, place, new[:, parent])
         for points in old:
@@ -80,26 +80,6 @@ def _chosen(a: Tensor, b: Tensor, place: Tensor, share: Tensor) -> Tensor:
     mixed = torch.lerp(a[:, 3:], b[:, 3:], share.clamp(0, 1))
     confidence = torch.where(seen_a & seen_b, mixed, torch.where(seen_a, a[:, 3:], b[:, 3:]))
     return torch.cat([place, confidence], dim=-1) * (seen_a | seen_b)
-
-
-def walk(bones: Sequence[tuple[int, int]], root: int) -> list[tuple[int, int]]:
-    """(parent, child) of every bone, parents first, from any root."""
-    order: list[tuple[int, int]] = []
-    reached = {root}
-    while len(order) < len(bones):
-        for a, b in bones:
-            if (a in reached) != (b in reached):
-                order.append((a, b) if a in reached else (b, a))
-                reached |= {a, b}
-    return order
-
-
-def _turned(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
-    """Between two vectors [F, 3]: the direction turns, the length does not collapse on the way."""
-    mixed = torch.lerp(a, b, share)
-    lengths = [vector.norm(dim=-1, keepdim=True) for vector in (a, b)]
-    length = torch.lerp(lengths[0], lengths[1], share).clamp(min=0)
-    return mixed * length / mixed.norm(dim=-1, keepdim=True).clamp(min=1e-6)
 
 
 def _mix_faces(a: FaceMotion, b: FaceMotion, share: Tensor) -> FaceMotion:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..errors import KMCError
 from .face_mesh import OPENPOSE_FACE
-from .skeleton import BODY_JOINTS, JOINT, LEFT, RIGHT
+from .skeleton import BODY_JOINTS, JOINT, LEFT, RIGHT, WRISTS
 from .types import Motion, Track
 
 BODY, FEET, HANDS = (
@@ -184,7 +184,7 @@ def _at_wrists(hands: Tensor, body: Tensor) -> Tensor:
 
     The host's SDPose node, for one, gives the left hand as the right one.
     """
-    wrists = body[:, (JOINT["l_wrist"], JOINT["r_wrist"])]  # F 2 4
+    wrists = body[:, WRISTS]  # F 2 4
     seen = ((hands[:, :, 0, 3] > 0) & (wrists[..., 3] > 0)).all(1)
     own, other = (
         (hands[:, :, 0, :2] - place[..., :2]).norm(dim=-1).sum(1)[seen] for place in (wrists, wrists.flip(1))

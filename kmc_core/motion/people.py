@@ -39,14 +39,16 @@ def select_person(
 
 
 def _named(motion: Motion, name: str) -> Track:
-    found = [track for track in motion.tracks if track.name == name]
-    if len(found) != 1:
-        names = ", ".join(f"'{track.name}'" for track in motion.tracks if track.name) or "none"
+    found = [track for track in motion.tracks if name and track.name == name]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(f"'{track.name}'" for track in motion.tracks if track.name) or "none"
+    if not found:
         raise KMCError(
-            f"{len(found) or 'No'} people of the motion are called '{name}', expected one; there "
-            f"are the names {names}."
+            f"Nobody in the motion is called '{name}'; the names in it are: {names}. Give one of them, or "
+            "choose by number."
         )
-    return found[0]
+    raise KMCError(f"{len(found)} people of the motion are called '{name}'; choose by number.")
 
 
 def _placed(motion: Motion, by: By, point: tuple[float, float]) -> int:

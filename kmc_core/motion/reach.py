@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from .contacts import DEPTH_TRUST, nearest_on
+from .contacts import DEPTH_WEIGHT, nearest_on
 from .proportions import FACE, HAND, bone
 from .skeleton import JOINT
 from .solid import SIDES, Side, Solid
@@ -165,5 +165,5 @@ def _at_arm(after: Solid, reach: Reach, side: Side) -> Tensor:
         share = nearest_on(before.at(a), before.at(b), palm)[:, None]
         offset = palm - torch.lerp(before.at(a), before.at(b), share)
         places.append(torch.lerp(after.at(a), after.at(b), share) + reach.lengths[HAND] * offset)
-        gaps.append(torch.hypot(offset[:, :2].norm(dim=-1), DEPTH_TRUST * offset[:, 2]))
+        gaps.append(torch.hypot(offset[:, :2].norm(dim=-1), DEPTH_WEIGHT * offset[:, 2]))
     return torch.where((gaps[0] < gaps[1])[:, None], places[0], places[1])

@@ -13,12 +13,14 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from ..errors import KMCError
-from .bones import SEEN, weighted_median
+from .bones import SEEN, turned, walk, weighted_median
 from .character import Character
 from .intent import find_intent
 from .keep_touching import keep_touching
+from .mix import metric_points, mix_points
 from .part import track_of
 from .placement import NOSE, OFTEN, ROOTS, PlacementMode, Plan, plan_placement
 from .proportions import (
@@ -32,8 +34,8 @@ from .proportions import (
     typical_lengths,
 )
 from .retarget_face import move_face
-from .skeleton import BODY_BONES, HAND_BONES, JOINT
-from .solid import SIDES, WRISTS
+from .skeleton import BODY_BONES, HAND_BONES, JOINT, WRISTS
+from .solid import SIDES
 from .trajectory import filled
 from .types import Intent, Motion, Track
 
@@ -63,7 +65,8 @@ def retarget(
     stand where the driver's stand; feet only at body strength 1. The result carries the intent: the
     driver's own, or what is found in its movements.
 
-    Strengths scale the departure from rest, bone by bone at constant length. 1 is the driver's motion. 0 is
+    Strengths scale the departure from rest, bone by bone at constant length, in the picture and in metres
+    alike; a driver without depth gets none from the picture. 1 is the driver's motion. 0 is
     the pose in the subject's first view for body and hands (the driver's median where that does not show a
     bone), and the subject's own expression for the face. The head's rotation is always the driver's own,
     unscaled. The subject's expression in its picture counts as its neutral face; the driver's neutral face is
@@ -91,7 +94,7 @@ def retarget(
     moved = replace(
         driver,
         body=body,
-        world=_move_world(driver, proportions),
+        world=_move_world(driver, first.pose, proportions, body_strength),
         hands=None if driver.hands is None else _move_hands(driver, body, plan, hand_strength),
         intent=intent,
     )
@@ -115,18 +118,6 @@ def _confidences(track: Track) -> list[Tensor]:
     return points + ([track.face.confidence] if track.face is not None else [])
 
 
-def _walk_order(root: int) -> list[tuple[int, int, int]]:
-    """(parent, child, bone) of every bone, parents first, from any root."""
-    order, reached = [], {root}
-    while len(order) < len(BODY_BONES):
-        for index, (a, b) in enumerate(BODY_BONES):
-            if (a in reached) != (b in reached):
-                parent, child = (a, b) if a in reached else (b, a)
-                order.append((parent, child, index))
-                reached.add(child)
-    return order
-
-
 def _walk(
     points: Tensor,
     seen: Tensor,
@@ -141,20 +132,20 @@ def _walk(
     """Rebuild the joints [F, J, 3] from the root's new place [F, 3] with each bone's length scaled.
 
     A joint that is not seen [F, J] is skipped: its children hang on the nearest ancestor that is seen. By
-    child joint, `rest` gives the bone's vector [3] at strength 0, and `pinned` places [F, 3] that need no
-    bone.
+    child joint, `rest` gives the bone's vector, [3] or [F, 3], at strength 0, and `pinned` places [F, 3] that
+    need no bone.
     """
     old, new = points.clone(), target[:, None].expand_as(points).clone()
     old[:, root] = filled(points[:, root], seen[:, root])
     face = _before_ears(points, seen)
-    for parent, child, index in _walk_order(root):
+    for parent, child, index in walk(BODY_BONES, root):
         vector = (points[:, child] - old[:, parent]) * lengths[index]
         if face is not None and {parent, child} == {JOINT["neck"], JOINT["nose"]}:
             ahead = face if child == JOINT["nose"] else -face
             neck = points[:, child] - old[:, parent] - ahead
             vector = neck * lengths[NECK] + ahead * lengths[HEAD]
         if child in rest and strength != 1:
-            vector = torch.where(seen[:, parent, None], _blend(rest[child], vector, strength), vector)
+            vector = torch.where(seen[:, parent, None], turned(rest[child], vector, strength), vector)
         here = seen[:, child, None]
         place = pinned[child] if child in pinned else new[:, parent] + vector
         new[:, child] = torch.where(here, place, new[:, parent])
@@ -170,14 +161,6 @@ def _before_ears(points: Tensor, seen: Tensor) -> Tensor | None:
     return filled(offset, whole) if bool(whole.any()) else None
 
 
-def _blend(rest: Tensor, vector: Tensor, strength: float) -> Tensor:
-    """Between two vectors [..., 3]: the direction turns, the length does not collapse on the way."""
-    mixed = rest + strength * (vector - rest)
-    ends = rest.norm(dim=-1, keepdim=True), vector.norm(dim=-1, keepdim=True)
-    length = (ends[0] + strength * (ends[1] - ends[0])).clamp(min=0)
-    return mixed * length / mixed.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-
-
 def _move_body(body: Tensor, plan: Plan, strength: float) -> Tensor:
     """[F, 25, 4] in driver pixels -> the same in character pixels."""
     body = body.float()
@@ -191,7 +174,7 @@ def _move_body(body: Tensor, plan: Plan, strength: float) -> Tensor:
     if strength != 1:
         middle = weighted_median(target, seen[:, root, None].expand_as(target).float()).nan_to_num()
         target = middle + strength * (target - middle)
-        rest = _body_rest(body, root, plan)
+        rest = _rest(body, plan.pose.body, plan.rest_scale, root, plan.lengths)
     pinned: dict[int, Tensor] = {}
     if plan.nose is not None:
         nose = points[:, JOINT[NOSE]]
@@ -200,23 +183,26 @@ def _move_body(body: Tensor, plan: Plan, strength: float) -> Tensor:
     return torch.cat([moved * seen[..., None], body[..., 3:]], dim=-1)
 
 
-def _body_rest(body: Tensor, root: int, plan: Plan) -> dict[int, Tensor]:
-    """By child joint: the bone's vector [3] in the character's picture, else the driver's median."""
+def _rest(joints: Tensor, pose: Tensor | None, scale: float, root: int, lengths: Tensor) -> dict[int, Tensor]:
+    """By child joint: the bone's vector [3] in the character's pose [1, 25, 4], else the driver's median.
+
+    A driver without depth gets none from the pose.
+    """
+    kept = scale * torch.tensor([1.0, 1.0, float(joints[..., 2].any())])
     rest = {}
-    for parent, child, index in _walk_order(root):
-        for joints, factor in ((plan.pose.body, plan.rest_scale), (body, float(plan.lengths[index]))):
-            if joints is None:
+    for parent, child, index in walk(BODY_BONES, root):
+        for points, factor in ((pose, kept), (joints, lengths[index])):
+            if points is None:
                 continue
-            joints = joints.float()
-            vectors = (joints[:, child, :3] - joints[:, parent, :3]) * factor
-            seen = joints[:, (parent, child), 3].amin(dim=1) >= SEEN
+            vectors = (points[:, child, :3] - points[:, parent, :3]).float() * factor
+            seen = points[:, (parent, child), 3].amin(dim=1) >= SEEN
             if bool(seen.any()):
                 rest[child] = weighted_median(vectors, seen[:, None].expand_as(vectors).float())
                 break
     return rest
 
 
-def _move_world(driver: Track, proportions: Proportions) -> Tensor | None:
+def _move_world(driver: Track, pose: Track, proportions: Proportions, strength: float) -> Tensor | None:
     """The metric joints with the character's proportions at the driver's size; the pelvis stays in place.
 
     World joints carry no confidence of their own: one is seen where the same joint of the body is. The
@@ -224,20 +210,29 @@ def _move_world(driver: Track, proportions: Proportions) -> Tensor | None:
     """
     if driver.world is None:
         return None
-    world, root = driver.world.float(), JOINT["pelvis"]
-    seen = torch.ones(world.shape[:2], dtype=torch.bool)
-    if driver.body is not None:
-        seen = driver.body[..., 3] >= SEEN
-        seen[:, root] = True
-    moved = _walk(world, seen, root, world[:, root], proportions.relative)
+    world, root = metric_points(driver.world.float(), driver.body), JOINT["pelvis"]
+    points, seen = world[..., :3], world[..., 3] >= SEEN
+    rest = {} if strength == 1 else _world_rest(world, pose, root, proportions.relative)
+    moved = _walk(points, seen, root, points[:, root], proportions.relative, rest=rest, strength=strength)
     return moved * seen[..., None]
+
+
+def _world_rest(world: Tensor, pose: Track, root: int, lengths: Tensor) -> dict[int, Tensor]:
+    """By child joint: the bone's vector [F, 3] at rest, in every frame as long as the bone is there."""
+    shown = pose.body if pose.world is None else metric_points(pose.world, pose.body)
+    rest = _rest(world, shown, 1.0, root, lengths)
+    for parent, child, index in walk(BODY_BONES, root):
+        if child in rest:
+            length = (world[:, child, :3] - world[:, parent, :3]).norm(dim=-1, keepdim=True)
+            rest[child] = normalize(rest[child], dim=0) * length * lengths[index]
+    return rest
 
 
 def _move_hands(driver: Track, body: Tensor | None, plan: Plan, strength: float) -> Tensor:
     """[F, 2, 21, 4]: each hand scaled about the body's wrist, or placed as a whole where no wrist is seen."""
     assert driver.hands is not None
     hands = driver.hands.float().clone()
-    for side, wrist in WRISTS.items():
+    for side, wrist in enumerate(WRISTS):
         hand = hands[:, side]
         start = hand[:, 0, :2]
         target = plan.place(start)
@@ -260,15 +255,12 @@ def _blend_hand(points: Tensor, confidence: Tensor, plan: Plan, side: int, stren
     shown = None if plan.pose.hands is None else plan.pose.hands.float()[0, side]
     if shown is not None and float(shown[:, 3].amin()) >= SEEN:
         still = (shown[:, :3] - shown[:1, :3]) * plan.rest_scale
+        still[:, 2] *= float(points[..., 2].any())  # as for the body: no depth where the driver has none
     else:
-        still = weighted_median(
-            points, (confidence >= SEEN)[..., None].expand_as(points).float()
-        ).nan_to_num()
-    blended = torch.zeros_like(points)
-    for parent, child in HAND_BONES:
-        vector = _blend(still[child] - still[parent], points[:, child] - points[:, parent], strength)
-        blended[:, child] = blended[:, parent] + vector
-    return blended
+        seen = (confidence >= SEEN)[..., None].expand_as(points)
+        still = weighted_median(points, seen.float()).nan_to_num()
+    rest, full = (torch.cat([end.expand_as(points), confidence[..., None]], -1) for end in (still, points))
+    return mix_points(rest, full, torch.full((len(points),), strength), HAND_BONES, 0)[..., :3]
 
 
 def _standing(intent: Intent, frames: int) -> Tensor:

@@ -17,7 +17,6 @@ from .types import Track
 
 Side = Literal["left", "right"]
 SIDES: Final[Mapping[Side, int]] = MappingProxyType({"left": LEFT, "right": RIGHT})
-WRISTS: Final = {LEFT: JOINT["l_wrist"], RIGHT: JOINT["r_wrist"]}
 PALM: Final = (0, 5, 9, 13, 17)  # the hand's points around its palm
 PALM_PER_FOREARM: Final = 0.35  # from the wrist to the palm's middle, where no hand is seen
 

@@ -96,9 +96,9 @@ def bfloat16_is_fast() -> bool:
 
     def seconds(dtype: torch.dtype) -> float:
         a = torch.ones(PROBE, PROBE, dtype=dtype)
-        a @ a  # the first product also sets things up
+        torch.mm(a, a)  # the first product also sets things up
         start = time.perf_counter()
-        a @ a
+        torch.mm(a, a)
         return time.perf_counter() - start
 
     return seconds(torch.bfloat16) < 3 * seconds(torch.float32)

@@ -99,13 +99,10 @@ async function playAndPause(page) {
   return { label, seen: seen.size, paused: still === await frameOf(page), frame: still, clip }
 }
 
-// Choose person 1 by its chip and person 0 by its limbs; a widget of the name `person` follows.
+// Choose person 1 by its chip and person 0 by its limbs; Select Person on the same motion follows, no other does.
 async function choosePeople(page) {
-  const widget = () => page.evaluate(() => {
-    const node = app.graph._nodes.find(({ type }) => type === 'KMC_PreviewMotion')
-    const found = node.widgets.find(({ name }) => name === 'person') ?? node.addWidget('number', 'person', 7, () => {}, {})
-    return found.value
-  })
+  const widget = () => page.evaluate(() => app.graph.nodes.filter(({ type }) => type === 'KMC_SelectPerson')
+    .map(({ widgets }) => ['by', 'number'].map((name) => widgets.find((each) => each.name === name).value).join(' ')))
   const chosen = [await widget()]
   await viewerOf(page)('people').locator('button').nth(1).click()
   chosen.push(await widget())

@@ -9,7 +9,6 @@ lie best on the truth. Errors are in percent of the figure's height. Prints one 
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,24 +18,15 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
 
-from benchmarks.figures import (  # noqa: E402
-    FPS,
-    SIZE,
-    Array,
-    Build,
-    Figure,
-    Performance,
-    perform,
-    same_motion,
-)
+from benchmarks.actions import ACTIONS, main_action  # noqa: E402
+from benchmarks.figures import FPS, SIZE, Build, Figure, perform, same_motion  # noqa: E402
+from benchmarks.kept_contacts import body_of, feet_near, pixel_height, planted, touches  # noqa: E402
 from benchmarks.made_motions import Take, film  # noqa: E402
 from benchmarks.smooth import STILL_GESTURES, jitter_ratio  # noqa: E402
 from kmc_core.motion.intent import find_intent  # noqa: E402
 from kmc_core.motion.retarget import retarget  # noqa: E402
 from kmc_core.motion.skeleton import BODY_BONES, JOINT  # noqa: E402
 from kmc_core.motion.smooth import smooth  # noqa: E402
-from kmc_core.motion.solid import PALM  # noqa: E402
-from kmc_core.motion.types import Intent, Motion  # noqa: E402
 from kmc_core.subject.types import Subject, View  # noqa: E402
 from kmc_core.training.annotate import Annotator  # noqa: E402
 from kmc_core.training.people import Body  # noqa: E402
@@ -57,15 +47,9 @@ MOTIONS = (
     "sit",
 )
 TOUCHES = {"facepalm": "hand-face", "clap": "hand-hand", "hips": "hand-hip", "crossed": "hand-arm"}
-ACTIONS = {"hips": "hands on hips", "shake": "shake head", "step": "step aside", "raise": "raise arms",
-           "reach": "gesture", "crossed": "cross arms", "walk away": "walk"}  # fmt: skip
 GROUNDED = ("walk", "walk away", "step", "dance", "jump")
 NAMED = (*MOTIONS, *TOUCHES, "nod", "shake", "idle")
-TOUCH = 0.12  # of the height, from the palm's middle: a hand this close touches
-NOSE_TIP = 4  # of the face landmarks
-HELD = 0.03  # of the height: a contact this close to where it belongs is kept
 CLAMP = (0.4, 2.5)  # frame-0 scaling gets the limits of ours
-PLANTED = 0.02  # of the height: a foot lower and slower (a frame) than this stands
 
 
 @dataclass(frozen=True)
@@ -191,19 +175,6 @@ def joint_errors(stage: Stage, pair: Pair, name: str, frames: int, take: int) ->
     ]
 
 
-def body_of(motion: Motion) -> torch.Tensor:
-    """[F, 25, 4]."""
-    body = motion.tracks[0].body
-    assert body is not None
-    return body
-
-
-def pixel_height(figure: Figure) -> float:
-    """Height of a standing figure in its picture."""
-    camera = figure.camera()
-    return figure.height * camera.focal / float(np.linalg.norm(np.subtract(camera.eye, camera.target)))
-
-
 def distance(body: torch.Tensor, truth: torch.Tensor) -> float:
     """Mean distance in pixels of joints [F, 25, 4], shifted as a whole to lie on the truth."""
     seen = (body[..., 3] > 0) & (truth[..., 3] > 0)
@@ -274,108 +245,6 @@ def contacts(stage: Stage, pair: Pair, frames: int, take: int) -> list[int]:
     return counts.tolist()
 
 
-def touches(
-    a: Figure, b: Figure, act: Performance, results: list[Motion], kind: str, side: int
-) -> tuple[Array, list[Array]]:
-    """Frames [F] in which a hand of `a` truly touches what `b` can reach, and in which each result does.
-
-    A result touches where its palm is no further from the part than with `a`, times the part's size, and
-    HELD; in space and in the picture.
-    """
-    found, of_b = ({name: path @ f.camera().axes.T for name, path in f.joints(m)[0].items()}
-                   for f, m in ((a, act), (b, same_motion(act, a, b))))  # fmt: skip
-    palm = found["hands"][:, side][:, list(PALM)].mean(1)
-    other = found["hands"][:, 1 - side][:, list(PALM)].mean(1)
-    nearest = surface(found, other, kind, side)(palm)
-    gap = np.linalg.norm(palm - nearest, axis=-1)
-    hand_ratio, part_ratio = b.hand_size / a.hand_size, b.part_size(kind) / a.part_size(kind)
-    touching = gap < TOUCH * a.height
-    if kind in ("hand-face", "hand-hip"):
-        start = of_b[f"{'lr'[side]}_shoulder"] + hand_ratio * (palm - found["hands"][:, side, 0])
-        way = np.linalg.norm(surface(of_b, other, kind, side)(start) - start, axis=-1)
-        touching &= way < b.arm + part_ratio * gap + HELD * b.height
-    held = []
-    for result in results:
-        kept = np.ones(len(gap), bool)
-        for space, points in ((3, in_metres(result, b)), (2, in_picture(result, b))):
-            offsets = [
-                hand_ratio * (found["hands"][:, s][:, list(PALM)].mean(1) - found["hands"][:, s, 0])
-                for s in (0, 1)
-            ]
-            mine, others = (points[f"{'lr'[s]}_wrist"] + offsets[s] for s in (side, 1 - side))
-            flat = np.array([1, 1, space - 2])
-            points = {name: path * flat for name, path in points.items()}
-            near = surface(points, others * flat, kind, side)(mine * flat)
-            kept &= np.linalg.norm(mine * flat - near, axis=-1) < part_ratio * gap + HELD * b.height
-        held.append(kept)
-    return touching, held
-
-
-def in_metres(result: Motion, figure: Figure) -> dict[str, Array]:
-    """The result's metric joints at the figure's size, with its face around the nose."""
-    track = result.tracks[0]
-    assert track.world is not None and track.face is not None and track.body is not None
-    world = track.world.numpy()
-    spine = np.linalg.norm(world[:, JOINT["neck"]] - world[:, JOINT["pelvis"]], axis=-1)
-    points = {name: world[:, JOINT[name]] * figure.trunk / float(np.median(spine)) for name in JOINT}
-    face = track.face.landmarks.numpy() * figure.height / pixel_height(figure)
-    points["face"] = face - face[:, NOSE_TIP, None] + points["nose"][:, None]
-    return points
-
-
-def in_picture(result: Motion, figure: Figure) -> dict[str, Array]:
-    """The same from the joints in the picture."""
-    track = result.tracks[0]
-    assert track.body is not None and track.face is not None
-    metre = pixel_height(figure) / figure.height
-    points = {name: track.body[:, JOINT[name], :3].numpy() / metre for name in JOINT}
-    return points | {"face": track.face.landmarks.numpy() / metre}
-
-
-def surface(points: dict[str, Array], other: Array, kind: str, side: int) -> Callable[[Array], Array]:
-    """From a point [F, 3] to the nearest point [F, 3] of what a hand touches."""
-
-    def of_face(point: Array) -> Array:
-        face = points["face"]
-        nearest = np.linalg.norm(face - point[:, None], axis=-1).argmin(1)
-        return face[np.arange(len(face)), nearest]
-
-    def of_arm(point: Array) -> Array:
-        shoulder, elbow, wrist = (points[f"{'rl'[side]}_{name}"] for name in ("shoulder", "elbow", "wrist"))
-        found = []
-        for start, end in ((shoulder, elbow), (elbow, wrist)):
-            way = end - start
-            share = np.clip(((point - start) * way).sum(-1) / (way * way).sum(-1), 0, 1)
-            found.append(start + share[:, None] * way)
-        first, second = (np.linalg.norm(point - f, axis=-1, keepdims=True) for f in found)
-        return np.where(first < second, found[0], found[1])
-
-    if kind == "hand-face":
-        return of_face
-    if kind == "hand-arm":
-        return of_arm
-    return lambda point: other if kind == "hand-hand" else points[f"{'lr'[side]}_hip"]
-
-
-def planted(figure: Figure, act: Performance) -> Array:
-    """[F, 2] whether a foot truly stands."""
-    found, stands = figure.joints(act)[0], []
-    for side in "lr":
-        low = np.min([found[f"{side}_{part}"][:, 2] for part in ("heel", "big_toe", "small_toe")], axis=0)
-        path = found[f"{side}_ankle"]
-        speed = np.linalg.norm(np.gradient(path, axis=0), axis=-1)
-        stands.append((low < PLANTED * figure.height) & (speed < PLANTED * figure.height))
-    return np.stack(stands, 1)
-
-
-def feet_near(result: Motion, truth: Motion, figure: Figure) -> Array:
-    """[F, 2] whether each ankle is where it truly is, after one shift of the whole clip."""
-    ankles = [JOINT["l_ankle"], JOINT["r_ankle"]]
-    step = (body_of(result) - body_of(truth))[:, ankles, :2]
-    step = step - step.flatten(0, 1).median(dim=0).values
-    return (step.norm(dim=-1) < HELD * pixel_height(figure)).numpy()
-
-
 def actions(stage: Stage, pair: Pair, frames: int, take: int) -> list[int]:
     """How many of the driver's actions are named right, how many of the result's, of how many."""
     a, b = stage.figure(pair.driver), stage.figure(pair.character)
@@ -388,14 +257,6 @@ def actions(stage: Stage, pair: Pair, frames: int, take: int) -> list[int]:
         counts[1] += main_action(find_intent(fitted, FPS)) == wanted
         counts[2] += 1
     return counts
-
-
-def main_action(intent: Intent) -> str:
-    """The action that fills most of a clip."""
-    filled: dict[str, float] = {}
-    for action in intent.actions:
-        filled[action.name] = filled.get(action.name, 0.0) + (action.end - action.start) * action.confidence
-    return max(filled, key=lambda name: filled[name], default="")
 
 
 if __name__ == "__main__":
