@@ -3,10 +3,12 @@
 from . import (
     animate,
     check,
+    color,
     edit,
     examples,
     extractors,
     identity,
+    library,
     model,
     motion,
     people,
@@ -22,8 +24,10 @@ NODES = [
     *edit.NODES,
     *check.NODES,
     *identity.NODES,
+    *library.NODES,
     *prompt.NODES,
     *animate.NODES,
+    *color.NODES,
     *sound.NODES,
     *examples.NODES,
 ]

@@ -34,7 +34,7 @@ class Entry:
 
 
 def list_subjects(folders: Sequence[Path]) -> list[Entry]:
-    """Every subject file in the folders and their subfolders by name, the first folder's where two share one."""
+    """Every subject file in the folders and below by name; of two of one name the first folder's."""
     found: dict[str, Path] = {}
     for folder in folders:
         for path in folder.rglob(f"*{SUFFIX}"):
@@ -97,6 +97,6 @@ def rename_subject(path: Path, name: str) -> Path:
 
 
 def merge_subjects(first: Subject, second: Subject, *, name: str = "") -> Subject:
-    """One subject with the views of both, the first one's in front; its name and description, unless given."""
+    """One subject with the views of both, the first one's in front, and its name and description."""
     views = first.views + second.views
     return Subject(name.strip() or first.name, views, first.description or second.description)

@@ -12,7 +12,6 @@ from ..errors import KMCError
 from ..perception.clips import Clip
 from ..perception.person import PictureLook, look_at_picture
 from ..perception.suite import Perception
-from .facing import strangers
 from .pick import Candidate, chosen_by, pick, sharpness
 from .types import Subject, View
 
@@ -27,8 +26,7 @@ class Created:
 
     subject: Subject
     candidates: tuple[Candidate, ...]  # all that show somebody
-    chosen: tuple[int, ...]  # their numbers, in the order of the subject's views
-    warnings: tuple[str, ...]
+    chosen: tuple[int, ...]  # numbers of those that became views, in the order of the subject's views
 
 
 def create_subject(
@@ -49,7 +47,7 @@ def create_subject(
     masks: [1, H, W] 0..1 for each picture, used instead of the masks that the nets find. Pictures are
     numbered from 1, the frames of the clip that are looked at go on from there. `choice` names the views in
     their order ("3, 1, 5-8"); empty lets `pick` choose `most` at most. Raises KMCError without a name or
-    anything to look at, for a mask of another size, a picture in which nobody is seen, and an unusable choice.
+    anything to look at, for a mask of another size, a picture in which nobody is seen, an unusable choice.
     """
     if not name.strip():
         raise KMCError("The subject has no name; type one, for example 'Ada'.")
@@ -73,17 +71,9 @@ def create_subject(
         if candidate := _candidate(done, frame, picture, nets):
             candidates.append(candidate)
         progress(done, total)
-    numbers = [each.number for each in candidates]
-    by_number = dict(zip(numbers, candidates, strict=True))
-    wanted = chosen_by(choice, numbers) if choice.strip() else [each.number for each in pick(candidates, most)]
-    views = _views([by_number[number] for number in wanted], clip, nets, name)
-    warnings = tuple(
-        f"View {wanted[place]} looks like another person than view {wanted[0]} "
-        f"(face distance {distance:.2f}); leave it out of the choice if it is."
-        for place, distance in strangers(views).items()
-    )
-    subject = Subject(name.strip(), views, description.strip())
-    return Created(subject, tuple(candidates), tuple(wanted), warnings)
+    chosen = chosen_by(choice, candidates) if choice.strip() else pick(candidates, most)
+    subject = Subject(name.strip(), _views(chosen, clip, nets, name), description.strip())
+    return Created(subject, tuple(candidates), tuple(each.number for each in chosen))
 
 
 def _view(picture: Tensor, mask: Tensor | None, nets: Perception, label: str) -> View:

@@ -60,7 +60,7 @@ def strangers(views: Sequence[View]) -> dict[int, float]:
     A head that turns changes its embedding, so a view counts as known that is like any known view.
     """
     faces = {i: view.embedding.float() for i, view in enumerate(views) if view.embedding is not None}
-    distances = {i: math.inf for i in faces}
+    distances = dict.fromkeys(faces, math.inf)
     known = [next(iter(faces))] if faces else []
     for face in known:  # grows while it is walked: everybody who is like somebody known
         for other, embedding in faces.items():

@@ -43,6 +43,8 @@ def choose_identity(
     if part not in get_args(Part):
         raise KMCError(f"The part is '{part}', expected one of {', '.join(get_args(Part))}.")
     if not 0 <= start < end <= 1:
-        raise KMCError(f"The identity counts from {start} to {end} of the sampling; start must be below end, in 0..1.")
+        raise KMCError(
+            f"The identity counts from {start} to {end} of the sampling; start must be below end, in 0..1."
+        )
     shown = replace(subject, views=subject.views[:1]) if views == "first" else subject
     return Identity(shown, strength, most if views == "matching" else 0, part, start, end)

@@ -87,8 +87,7 @@ def _tensors(subject: Subject) -> dict[str, Tensor]:
 def _view(path: Path, tensors: Mapping[str, Tensor], index: int, entry: Any) -> View:
     prefix = _prefix(index)
     image, mask = tensors.get(f"{prefix}image"), tensors.get(f"{prefix}mask")
-    shaped = image is not None and image.ndim == 3 and len(image) == 3
-    if not shaped or mask is None or mask.shape != (1, *image.shape[1:]):
+    if image is None or mask is None or image.ndim != 3 or tuple(mask.shape) != (1, *image.shape[1:]):
         raise _damaged(path, f"view {index + 1} lacks a picture with a mask of its size")
     yaw, kind = (entry.get("yaw"), entry.get("kind")) if isinstance(entry, dict) else (None, None)
     if not isinstance(yaw, (int, float)) or not math.isfinite(yaw) or kind not in get_args(ViewKind):

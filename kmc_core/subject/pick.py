@@ -1,4 +1,4 @@
-"""Which pictures become views: sharp ones that show the character from every side, near and far, none twice."""
+"""Which pictures become views: sharp ones of every side of the character, near and far, none twice."""
 
 import math
 import re
@@ -80,22 +80,22 @@ def _as_main(candidate: Candidate) -> float:
     return SHOWS[candidate.view.kind] - float(turned) / SIDE
 
 
-def chosen_by(choice: str, numbers: Sequence[int]) -> list[int]:
-    """The numbers that a choice such as "3, 1, 5-8" names, in its order, each once.
+def chosen_by(choice: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates that a choice such as "3, 1, 5-8" names, in its order, each once.
 
-    Raises KMCError for anything else than numbers, and for one that is not among `numbers`.
+    Raises KMCError for anything else than numbers, and for one that no candidate has.
     """
-    found: dict[int, None] = {}
+    known = {each.number: each for each in candidates}
+    found: dict[int, Candidate] = {}
     for part in choice.strip(" ,").split(","):
         match = NUMBERS.fullmatch(part)
         if match is None:
-            raise KMCError(f"The choice of views '{choice}' is not understood; write numbers such as 1, 3, 5-8.")
+            raise KMCError(f"The choice of views '{choice}' is not understood; write it as 1, 3, 5-8.")
         first, last = int(match[1]), int(match[2] or match[1])
-        asked = [n for n in numbers if first <= n <= last]
-        if not asked or first not in numbers or last not in numbers:
+        if not (first in known and last in known and first <= last):
             raise KMCError(
-                f"The choice of views names {part.strip()}, but usable pictures are "
-                f"{', '.join(map(str, numbers))}."
+                f"The choice of views names {part.strip()}, but pictures of a person are "
+                f"{', '.join(map(str, known))}."
             )
-        found |= dict.fromkeys(asked)
-    return list(found)
+        found |= {number: each for number, each in known.items() if first <= number <= last}
+    return list(found.values())

@@ -6,6 +6,7 @@ An engine that takes one reference is given the best of every window; one that t
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -38,7 +39,7 @@ class Choice:
 
 
 def windows_of(frames: int, length: int, overlap: int = 0) -> list[tuple[int, int]]:
-    """Windows (start, end) of that length that cover all frames; the last one may be shorter. 0 is one for all.
+    """Windows (start, end) of that length over all frames; the last may be shorter. 0 is one for all.
 
     Raises KMCError for an overlap that leaves nothing new in a window.
     """
@@ -80,8 +81,15 @@ def choose_views(
     return choices
 
 
+def window_choice(choices: Sequence[Choice], number: int) -> Choice:
+    """The choice of a window, from 0. KMCError when there are not that many."""
+    if not 0 <= number < len(choices):
+        raise KMCError(f"The motion has {len(choices)} windows, but window {number} was asked for, from 0.")
+    return choices[number]
+
+
 def _turned(yaws: Tensor, sides: Tensor, needed: int | None) -> Tensor:
-    """[V] mean radians between the person's facing [F, 2] and the views' [V, 2]; the less body, the more head."""
+    """[V] mean radians between the facing of person [F, 2] and views [V, 2]; a bust counts by its head."""
     body = (FULL if needed is None else needed) / FULL / 2
     gaps = apart(yaws[:, None], sides[None])  # F V 2
     both = gaps[..., 0] * (1 - body) + gaps[..., 1] * body
@@ -101,7 +109,7 @@ def _mean(yaw: Tensor) -> float:
 
 
 def shown_views(motion: Motion, subject: Subject, most: int, track: int = 0) -> tuple[View, ...]:
-    """At most `most` views for a whole motion: the main one, which gives framing and scene, then the nearest."""
+    """At most `most` views for a motion: the main one, which gives framing and scene, then the nearest."""
     (choice,) = choose_views(motion, subject, [(0, motion.frames)], most=len(subject.views), track=track)
     others = [index for index in choice.views if index != 0]
     return tuple(subject.views[index] for index in (0, *others[: most - 1]))
@@ -124,6 +132,6 @@ def choices_report(choices: Sequence[Choice], subject: Subject, fps: float) -> s
 
 def flips_a_minute(choices: Sequence[Choice], fps: float) -> float:
     """How often the best view changes from window to window, in a minute of the motion."""
-    flips = sum(a.views[0] != b.views[0] for a, b in zip(choices, choices[1:], strict=False))
+    flips = sum(a.views[0] != b.views[0] for a, b in pairwise(choices))
     frames = choices[-1].end - choices[0].start
     return flips * 60 * fps / frames

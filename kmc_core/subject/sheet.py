@@ -1,6 +1,7 @@
-"""How the views of a subject were chosen, to look at: all pictures with their numbers, the chosen ones framed."""
+"""How the views of a subject were chosen, to look at: all pictures, numbered, the chosen ones framed."""
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from .create import Created
-from .facing import view_facing
+from .facing import SAME_PERSON, strangers, view_facing
 from .pick import Candidate
 from .thumbnail import thumbnail
 from .types import View
@@ -50,7 +51,17 @@ def report(created: Created) -> str:
     missing = [side for side in SIDES if side not in {side_of(each.view) for each in chosen}]
     if missing:
         lines.append(f"Sides without a view: {', '.join(missing)}.")
-    return "\n".join([*lines, *(f"Warning: {warning}" for warning in created.warnings)])
+    return "\n".join([*lines, *likeness(created.subject.views, created.chosen)])
+
+
+def likeness(views: Sequence[View], numbers: Sequence[int] = ()) -> list[str]:
+    """A warning for every view whose face looks like another person's; numbered from 1 by default."""
+    numbers = numbers or range(1, len(views) + 1)
+    return [
+        f"Warning: view {numbers[place]} looks like another person than the others (face distance "
+        f"{distance:.2f}, one person's stay below {SAME_PERSON}); leave it out if it is."
+        for place, distance in strangers(views).items()
+    ]
 
 
 def degrees(view: View) -> int:

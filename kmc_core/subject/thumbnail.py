@@ -33,12 +33,10 @@ def palette(view: View) -> list[str]:
     """The colours of the person as "#rrggbb", the most frequent first; none where the mask is empty."""
     small = _small(Image.fromarray(_bytes(view.image)), QUANTIZED_AT)
     mask = Image.fromarray(_bytes(view.mask)[..., 0]).resize(small.size, Image.Resampling.BOX)
-    pixels = [c for c, seen in zip(small.getdata(), mask.getdata(), strict=True) if seen > 127]
-    if not pixels:
+    pixels = np.asarray(small)[np.asarray(mask) > 127]  # N 3
+    if not len(pixels):
         return []
-    strip = Image.new("RGB", (len(pixels), 1))
-    strip.putdata(pixels)
-    few = strip.quantize(COLOURS, Image.Quantize.MEDIANCUT)
+    few = Image.fromarray(pixels[None]).quantize(COLOURS, Image.Quantize.MEDIANCUT)
     table = few.getpalette() or []
     counted = sorted(few.getcolors() or [], reverse=True)
     return ["#" + bytes(table[3 * int(index) :][:3]).hex() for _, index in counted]  # type: ignore[arg-type]
