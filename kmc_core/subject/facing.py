@@ -34,11 +34,9 @@ def facing(track: Track) -> Tensor:
 
 
 def view_facing(view: View) -> Tensor:
-    """Yaw [2] of head and body in a view; the head's as it was read when the subject was made."""
+    """Yaw [2] of head and body in a view; a pose that tells neither has the yaw that the view was given."""
     (yaws,) = facing(view.pose)
-    if view.pose.face is not None or view.kind == "back" or bool(yaws.isnan().all()):
-        yaws = torch.stack((torch.tensor(view.yaw), yaws[1]))
-    return torch.where(yaws.isnan(), yaws.flip(0), yaws)
+    return torch.where(yaws.isnan(), view.yaw, yaws)
 
 
 def apart(a: Tensor, b: Tensor) -> Tensor:

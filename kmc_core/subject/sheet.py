@@ -42,7 +42,9 @@ def sheet(created: Created) -> Tensor:
 def report(created: Created) -> str:
     """The same as Markdown: which pictures became views, which sides they show, and warnings."""
     chosen = [_candidate(created, number) for number in created.chosen]
-    lines = [f"Views: {', '.join(map(str, created.chosen))} of {len(created.candidates)} pictures."]
+    lines = [
+        f"Views: {', '.join(map(str, created.chosen))}; {len(created.candidates)} pictures show somebody."
+    ]
     lines += [
         f"- {each.number}: {each.view.kind}, head {degrees(each.view):+d} degrees"
         + ("" if each.frame is None else f", frame {each.frame} of the clip")
