@@ -348,7 +348,8 @@ def test_merged_subjects_warn_of_strangers(host: InProcessHost) -> None:
 def selecting(host: InProcessHost, **changes: Any) -> dict[str, Any]:
     front, back = character().views[0], replace(character().views[0], yaw=3.14)
     inputs = {
-        "subject": ["subject", 0], "motion": ["motion", 0], "window": 3, "overlap": 0, "number": 1, "person": 0
+        "subject": ["subject", 0], "motion": ["motion", 0], "window": 3, "overlap": 0, "number": 1,
+        "person": 0,
     }  # fmt: skip
     return {
         "subject": host.value(replace(character(), views=(front, back))),

@@ -23,6 +23,8 @@ Where = Literal["person", "whole picture"]
 COMPARED_AT: Final = 128  # longer side in pixels: colours need no more
 CERTAIN: Final = 0.95  # coverage from which a pixel surely shows the person
 FEWEST: Final = 30  # such pixels that a frame's colours are told from
+ROUNDS: Final = 5
+LIKE: Final = 0.02  # OKLab distance below which two pixels show the same
 CONTRAST: Final = (0.6, 1.7)  # limits of the change of contrast
 # sRGB -> cone response -> OKLab, the matrices of the paper above.
 TO_CONES: Final = ((0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995451, 0.1073969566),
@@ -32,12 +34,13 @@ TO_LAB: Final = ((0.2104542553, 0.7936177850, -0.0040720468), (1.9779984951, -2.
 
 
 @dataclass(frozen=True)
-class Colours:
-    """Colours of the person in F frames."""
+class Change:
+    """What brings the person's colours in F frames to those of the reference."""
 
-    mean: Tensor  # [F, 3] OKLab
-    contrast: Tensor  # [F] standard deviation of the lightness
-    pixels: Tensor  # [F] that they were told from
+    middle: Tensor  # [F, 3] OKLab mean of the person as it is
+    shift: Tensor  # [F, 3]
+    gain: Tensor  # [F] of the lightness around the middle
+    known: Tensor  # [F] whether enough of the person shows to tell
 
 
 def anchor_color(
@@ -66,15 +69,12 @@ def anchor_color(
     size = _small(frames)
     small = F.interpolate(frames, size=size[::-1], mode="bilinear", antialias=True)
     moved, covered, certain = _reference(motion, subject, size, track, progress, check)
-    wanted = colours(to_oklab(moved), certain)
-    have = colours(to_oklab(small), certain)
-    known = wanted.pixels >= FEWEST
-    if not known.any():
+    change = compare(to_oklab(small), to_oklab(moved), certain)
+    if not change.known.any():
         return frames
-    shift = _steady(wanted.mean - have.mean, known, steady) * strength
-    ratio = (wanted.contrast / have.contrast.clamp(min=1e-4)).clamp(*CONTRAST).log()
-    gain = (_steady(ratio[:, None], known, steady) * strength).exp()
-    middle = _steady(have.mean, known, steady)
+    shift = _steady(change.shift, change.known, steady) * strength
+    gain = (_steady(change.gain.log()[:, None], change.known, steady) * strength).exp()
+    middle = _steady(change.middle, change.known, steady)
     result = torch.empty_like(frames)
     for index, frame in enumerate(frames):
         check()
@@ -109,13 +109,32 @@ def _reference(
     return torch.stack([frame.colour for frame in made]) / 2 + 0.5, covered, inner
 
 
-def colours(lab: Tensor, weight: Tensor) -> Colours:
-    """What OKLab frames [F, 3, H, W] look like where weight [F, 1, H, W] is."""
-    pixels = weight.sum((1, 2, 3))
-    total = pixels.clamp(min=1)[:, None]
+def compare(have: Tensor, wanted: Tensor, weight: Tensor) -> Change:
+    """The change from `have` to `wanted`, OKLab [F, 3, H, W], where weight [F, 1, H, W] is.
+
+    Pixels that stay far off after the change count little (iteratively reweighted, Cauchy's weight): there the
+    reference shows something else, such as hair where the frame has a shoulder.
+    """
+    known = weight.sum((1, 2, 3)) >= FEWEST
+    trust = weight
+    for _ in range(ROUNDS):
+        middle, spread = moments(have, trust)
+        goal, wide = moments(wanted, trust)
+        gain = (wide / spread.clamp(min=1e-4)).clamp(*CONTRAST)
+        factor = torch.stack((gain, torch.ones_like(gain), torch.ones_like(gain)), 1)[..., None, None]
+        changed = (have - middle[..., None, None]) * factor + goal[..., None, None]
+        off = (wanted - changed).norm(dim=1, keepdim=True)
+        typical = (off * trust).sum((1, 2, 3)) / trust.sum((1, 2, 3)).clamp(min=1)
+        trust = weight / (1 + (off / typical.clamp(min=LIKE)[:, None, None, None]).square())
+    return Change(middle, goal - middle, gain, known)
+
+
+def moments(lab: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean [F, 3] of OKLab frames [F, 3, H, W] where weight [F, 1, H, W] is, and their spread of lightness [F]."""
+    total = weight.sum((2, 3)).clamp(min=1e-6)
     mean = (lab * weight).sum((2, 3)) / total
     spread = ((lab[:, :1] - mean[:, :1, None, None]).square() * weight).sum((2, 3)) / total
-    return Colours(mean, spread[:, 0].sqrt(), pixels)
+    return mean, spread[:, 0].sqrt()
 
 
 def _steady(values: Tensor, known: Tensor, length: int) -> Tensor:

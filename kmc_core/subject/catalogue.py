@@ -4,13 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError, safe_open
+from typing import Any, Final
 
 from ..errors import KMCError
+from ..motion.files import LENGTH_BYTES
 from .library import SUBJECT_FILE, SUFFIX, load_subject, save_subject, subject_file
 from .types import Subject
+
+LONGEST_HEAD: Final = 100_000_000  # bytes, the limit of the safetensors format
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,23 @@ def list_subjects(folders: Sequence[Path]) -> list[Entry]:
 def read_entry(name: str, path: Path) -> Entry:
     """A subject's entry from its file's head; a file that is none is told by its `problem`."""
     try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-        about = json.loads(metadata[SUBJECT_FILE.fields_key])
+        about = json.loads(_head(path)["__metadata__"][SUBJECT_FILE.fields_key])
         views = tuple(_view_entry(view) for view in about["views"])
         palette = tuple(str(colour) for colour in about.get("palette", ()))
         return Entry(name, str(about.get("description", "")), views, palette)
     except KeyError:
         return Entry(name, problem="This is not a subject file.")
-    except (OSError, SafetensorError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return Entry(name, problem="The file is damaged.")
+
+
+def _head(path: Path) -> Any:
+    """The JSON head of a safetensors file, without the tensors behind it. ValueError where there is none."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+        if length > LONGEST_HEAD:
+            raise ValueError("no safetensors file has such a head")
+        return json.loads(file.read(length))
 
 
 def _view_entry(view: Any) -> ViewEntry:

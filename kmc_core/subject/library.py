@@ -20,7 +20,7 @@ from .types import Subject, View, ViewKind
 
 SUBJECT_FILE: Final = FileKind("subject")
 SUFFIX: Final = ".safetensors"
-THUMBNAIL: Final = 96  # pixels of its longer side
+THUMBNAIL: Final = 72  # pixels of its longer side
 LONGEST_NAME: Final = 100  # leaves room for folder and ending in the 255 bytes that file systems allow
 FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff<>:"/\\|?*]')  # controls and separators
 # Names that Windows keeps for devices, whatever their ending.
