@@ -43,7 +43,7 @@ def turned(track: Track, yaw: torch.Tensor) -> Track:
     if face is not None:
         shown = (yaw.cos() > 0).float()
         face = FaceMotion(face.landmarks, face.expression, rotation(yaw), face.crop, shown)
-    return replace(track, body=body, face=face)
+    return replace(track, body=body, world=None, face=face)
 
 
 def looking(degrees: float, kind: str = "full") -> View:
@@ -71,6 +71,17 @@ def test_facing_is_read_from_head_and_body(degrees: float) -> None:
     gap = apart(yaws.deg2rad(), torch.tensor(degrees).deg2rad()).rad2deg()
     assert float(gap.max()) < 1e-2
     assert float(apart(view_facing(looking(degrees)), torch.tensor(degrees).deg2rad()).max()) < 1e-3
+
+
+def test_depth_in_metres_and_the_body_correct_what_a_detector_saw() -> None:
+    track = turning([150.0]).tracks[0]
+    assert track.body is not None and track.face is not None
+    flat = track.body.clone()
+    flat[..., 2] = 0
+    yaws = facing(replace(track, body=flat, world=track.body[..., :3] / 300)).rad2deg()
+    assert float((yaws - 150).abs().max()) < 1e-2
+    seen = replace(track.face, confidence=torch.ones(4), rotation=torch.eye(3).expand(4, 3, 3))
+    assert float((facing(replace(track, face=seen)).rad2deg() - 150).abs().max()) < 1e-2
 
 
 def test_who_is_not_seen_faces_nowhere() -> None:

@@ -112,8 +112,8 @@ def _reference(
 def compare(have: Tensor, wanted: Tensor, weight: Tensor) -> Change:
     """The change from `have` to `wanted`, OKLab [F, 3, H, W], where weight [F, 1, H, W] is.
 
-    Pixels that stay far off after the change count little (iteratively reweighted, Cauchy's weight): there the
-    reference shows something else, such as hair where the frame has a shoulder.
+    Pixels that stay far off after the change count little (iteratively reweighted, Cauchy's weight): there
+    the reference shows something else, such as hair where the frame has a shoulder.
     """
     known = weight.sum((1, 2, 3)) >= FEWEST
     trust = weight
@@ -130,7 +130,7 @@ def compare(have: Tensor, wanted: Tensor, weight: Tensor) -> Change:
 
 
 def moments(lab: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean [F, 3] of OKLab frames [F, 3, H, W] where weight [F, 1, H, W] is, and their spread of lightness [F]."""
+    """Mean [F, 3] and spread of lightness [F] of OKLab frames [F, 3, H, W], by weight [F, 1, H, W]."""
     total = weight.sum((2, 3)).clamp(min=1e-6)
     mean = (lab * weight).sum((2, 3)) / total
     spread = ((lab[:, :1] - mean[:, :1, None, None]).square() * weight).sum((2, 3)) / total

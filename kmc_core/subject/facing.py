@@ -14,6 +14,7 @@ from .types import View
 
 # Pairs whose line crosses the body from its right to its left: where it points tells how the body is turned.
 ACROSS: Final = tuple((JOINT[f"r_{name}"], JOINT[f"l_{name}"]) for name in ("shoulder", "hip"))
+WRUNG: Final = math.radians(110)  # no neck turns a head further from the body than this
 # Embeddings of one person lie 0.2 to 0.43 apart from like sides, of two people 0.67 and more.
 SAME_PERSON: Final = 0.6
 
@@ -29,7 +30,9 @@ def facing(track: Track) -> Tensor:
         yaw = torch.atan2(-rotation[:, 0, 2], rotation[:, 2, 2])
         yaws[:, 0] = torch.where(track.face.confidence >= SEEN, yaw, torch.nan)
     if track.body is not None:
-        yaws[:, 1] = _body_yaw(track.body.float())
+        yaws[:, 1] = _body_yaw(track.body.float(), track.world)
+    wrung = apart(yaws[:, 0], yaws[:, 1]) > WRUNG  # a face that a detector saw on the back of a head
+    yaws[:, 0] = torch.where(wrung, torch.nan, yaws[:, 0])
     return torch.where(yaws.isnan(), yaws.flip(1), yaws)
 
 
@@ -44,11 +47,12 @@ def apart(a: Tensor, b: Tensor) -> Tensor:
     return torch.atan2((a - b).sin(), (a - b).cos()).abs()
 
 
-def _body_yaw(body: Tensor) -> Tensor:
-    """[F, 25, 4] -> [F]; nan where neither shoulders nor hips are seen."""
+def _body_yaw(body: Tensor, world: Tensor | None) -> Tensor:
+    """[F, 25, 4] -> [F]; nan where neither shoulders nor hips are seen. Depth is better known in metres."""
+    points = body[..., :3] if world is None else world.float()
     right, left = (list(side) for side in zip(*ACROSS, strict=True))
     seen = torch.minimum(body[:, right, 3], body[:, left, 3]) >= SEEN  # F 2
-    across = ((body[:, left, :3] - body[:, right, :3]) * seen[..., None]).sum(1)
+    across = ((points[:, left] - points[:, right]) * seen[..., None]).sum(1)
     return torch.where(seen.any(1), torch.atan2(across[:, 2], across[:, 0]), torch.nan)
 
 
