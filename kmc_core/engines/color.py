@@ -23,7 +23,7 @@ Where = Literal["person", "whole picture"]
 COMPARED_AT: Final = 128  # longer side in pixels: colours need no more
 CERTAIN: Final = 0.95  # coverage from which a pixel surely shows the person
 FEWEST: Final = 30  # such pixels that a frame's colours are told from
-ROUNDS: Final = 5
+ROUNDS: Final = 4
 LIKE: Final = 0.02  # OKLab distance below which two pixels show the same
 CONTRAST: Final = (0.6, 1.7)  # limits of the change of contrast
 # sRGB -> cone response -> OKLab, the matrices of the paper above.
@@ -118,15 +118,20 @@ def compare(have: Tensor, wanted: Tensor, weight: Tensor) -> Change:
     known = weight.sum((1, 2, 3)) >= FEWEST
     trust = weight
     for _ in range(ROUNDS):
-        middle, spread = moments(have, trust)
-        goal, wide = moments(wanted, trust)
-        gain = (wide / spread.clamp(min=1e-4)).clamp(*CONTRAST)
+        middle, goal, gain = _fit(have, wanted, trust)
         factor = torch.stack((gain, torch.ones_like(gain), torch.ones_like(gain)), 1)[..., None, None]
         changed = (have - middle[..., None, None]) * factor + goal[..., None, None]
         off = (wanted - changed).norm(dim=1, keepdim=True)
         typical = (off * trust).sum((1, 2, 3)) / trust.sum((1, 2, 3)).clamp(min=1)
         trust = weight / (1 + (off / typical.clamp(min=LIKE)[:, None, None, None]).square())
+    middle, goal, gain = _fit(have, wanted, trust)
     return Change(middle, goal - middle, gain, known)
+
+
+def _fit(have: Tensor, wanted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Both means [F, 3] and the gain [F] of lightness between them."""
+    (middle, spread), (goal, wide) = moments(have, weight), moments(wanted, weight)
+    return middle, goal, (wide / spread.clamp(min=1e-4)).clamp(*CONTRAST)
 
 
 def moments(lab: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ class ViewEntry:
     yaw: float  # radians
     kind: str
     thumbnail: str  # JPEG in base64; "" where the file brings none
+    stranger: bool = False  # its face looks like another person's
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def _head(path: Path) -> Any:
 
 
 def _view_entry(view: Any) -> ViewEntry:
-    return ViewEntry(float(view["yaw"]), str(view["kind"]), str(view.get("thumbnail", "")))
+    thumbnail, stranger = str(view.get("thumbnail", "")), bool(view.get("stranger"))
+    return ViewEntry(float(view["yaw"]), str(view["kind"]), thumbnail, stranger)
 
 
 def add_subject(subject: Subject, folder: Path, *, overwrite: bool = False) -> Path:

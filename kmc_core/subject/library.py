@@ -15,6 +15,7 @@ from torch import Tensor
 from ..errors import KMCError
 from ..motion.files import FileKind, load_tensors, save_tensors, track_from, track_tensors
 from ..motion.types import Motion
+from .facing import strangers
 from .thumbnail import as_jpeg, palette, thumbnail
 from .types import Subject, View, ViewKind
 
@@ -31,10 +32,14 @@ DEVICES: Final = frozenset(
 
 def save_subject(subject: Subject, path: Path) -> None:
     """Write a subject; `load_subject` gives pictures and masks back in 8 bit, all else bit for bit."""
+    odd = strangers(subject.views)
     views = [
-        {"yaw": view.yaw, "kind": view.kind, "thumbnail": as_jpeg(thumbnail(view, THUMBNAIL))}
-        for view in subject.views
-    ]
+        {
+            "yaw": view.yaw, "kind": view.kind, "thumbnail": as_jpeg(thumbnail(view, THUMBNAIL)),
+            "stranger": index in odd,
+        }
+        for index, view in enumerate(subject.views)
+    ]  # fmt: skip
     about = {
         "name": subject.name, "description": subject.description, "views": views,
         "palette": palette(subject.views[0]),

@@ -40,11 +40,16 @@ def drift(who: Turning) -> dict[str, float]:
         before[:] = [mask, to_oklab(frames)]
         return frames
 
-    def anchored(frames: Tensor, mask: Tensor, start: int) -> Tensor:
-        subject = with_views(who.subject, 1)
-        return anchor_color(frames, part_of(who.motion, start, len(frames)), subject)
+    def anchored(views: int) -> Method:
+        subject = with_views(who.subject, views)
+        return lambda frames, mask, start: anchor_color(
+            frames, part_of(who.motion, start, len(frames)), subject
+        )
 
-    methods: dict[str, Method] = {"alone": alone, "previous_window": as_before, "anchored": anchored}
+    methods: dict[str, Method] = {
+        "alone": alone, "previous_window": as_before,
+        "anchored_1_view": anchored(1), "anchored_4_views": anchored(4),
+    }  # fmt: skip
     result = {}
     for name, method in methods.items():
         offsets = run(who, method)

@@ -170,8 +170,9 @@ def choices(studio: Studio, nets: Perception, people: int) -> dict:
         seen = read_again(who, nets)
         if seen is not None:
             subject, motion = seen
-            chosen = choose_views(motion, subject, windows)
-            read += rights([choice.views[0] for choice in chosen], who, windows, len(SIDES))
+            for count in (4, 8):
+                chosen = choose_views(motion, with_views(subject, count), windows)
+                read += rights([choice.views[0] for choice in chosen], who, windows, count)
         print(f"choices of person {index + 1} of {people}", file=sys.stderr, flush=True)
     return {
         "view_choice": round(float(np.mean(exact)), 4), "windows": len(exact),
