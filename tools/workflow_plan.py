@@ -87,7 +87,7 @@ ABOUT_SAMPLING = "\n".join(
 
 ABOUT_LIBRARY = "\n".join(
     (
-        "Sharp frames of different sides become the views; the sheet on *Create Subject* shows their numbers. "
+        "Sharp frames of different sides become the views; *Create Subject* shows their numbers. "
         "Write the ones that you want into **choice**, such as `3, 1, 5`, and run again.",
         "",
         "*Save Subject* keeps the character. The panel *Subjects* at the page's side lists the library: use, "
