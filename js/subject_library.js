@@ -75,10 +75,11 @@ function addLoader() {
 async function create(name, files, say) {
   say(`Uploading ${files.length} pictures ...`)
   const pictures = []
+  const folder = `${FOLDER}/${Date.now()}` // a new one each time: the host runs no graph twice, and nothing would be saved
   for (const file of files) {
     const form = new FormData()
     form.append('image', file)
-    form.append('subfolder', FOLDER)
+    form.append('subfolder', folder)
     pictures.push(await asked('/upload/image', { method: 'POST', body: form }))
   }
   const ended = runs()
