@@ -30,7 +30,7 @@ export default async function use(page) {
   answers.taken = await panel.locator('.message').textContent()
   await card(1).locator('.name').fill('Hopper')
   await card(1).locator('.name').press('Enter')
-  await shows(['Ada', 'Hopper'])
+  await panel.getByLabel('Name of Hopper').waitFor() // the list was read anew
   await card(1).locator('.use').click()
   await page.waitForTimeout(800)
   answers.used_again = await loaders()
