@@ -21,8 +21,7 @@ export default async function use(page) {
   await card(0).locator('.use').click()
   const loaders = () => page.evaluate(() => app.graph._nodes.filter(({ type }) => type === 'KMC_LoadSubject')
     .map((node) => node.widgets[0].value))
-  await page.waitForFunction(() => app.graph._nodes.some(({ type }) => type === 'KMC_LoadSubject'))
-  await page.waitForTimeout(300)
+  await page.waitForFunction(() => app.graph._nodes.some(({ widgets }) => widgets?.[0]?.value === 'Ada'))
   answers.used = await loaders()
   await card(1).locator('.name').fill('Ada')
   await card(1).locator('.name').press('Enter')
@@ -32,7 +31,7 @@ export default async function use(page) {
   await card(1).locator('.name').press('Enter')
   await panel.getByLabel('Name of Hopper').waitFor() // the list was read anew
   await card(1).locator('.use').click()
-  await page.waitForTimeout(800)
+  await page.waitForFunction(() => app.graph._nodes.some(({ widgets }) => widgets?.[0]?.value === 'Hopper'))
   answers.used_again = await loaders()
   await card(1).locator('.remove').click()
   answers.kept = await names()
