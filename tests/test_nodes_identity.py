@@ -318,7 +318,7 @@ def test_a_clip_becomes_views_and_the_choice_is_the_users(host: InProcessHost) -
     assert result.success, result.error
     made, told, page = (result.output("create", slot) for slot in range(3))
     assert made.views[0].image.shape == (3, 512, 512), "views have the clip's full resolution"
-    assert told.startswith("Views: 1, 3; 2 pictures show somebody.") and "frame 0 of the clip" in told
+    assert told.startswith("Views: 1; 2 pictures show somebody.") and "frame 0 of the clip" in told
     assert "Sides without a view: right, back, left." in told
     assert page.shape == (1, 180, 320, 3) and result.ui["create"]["images"]
     prompt["create"]["inputs"]["choice"] = "3, 1"
