@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..kmc_core.engines.detail import restore_detail
+from ..kmc_core.engines.identity import shown_subject
 from ..kmc_core.engines.kmc import animate_conditions
 from ..kmc_core.host.animator import attach, empty_latent, params_of, sample
 from ..kmc_core.host.media import even_size, image_of, rgb_of
@@ -152,7 +153,8 @@ class AnimateConditioning(io.ComfyNode):
         )
         guided = conditions.drop("body", "hands", "face", "identity")
         latent = empty_latent(conditions.moved.shape[2], size)
-        return io.NodeOutput(attach(positive, conditions), attach(negative, guided), latent, motion.fps)
+        told = attach(positive, conditions, span=(identity.start, identity.end))
+        return io.NodeOutput(told, attach(negative, guided), latent, motion.fps)
 
 
 class DistilledSampler(io.ComfyNode):
@@ -274,9 +276,10 @@ class RestoreDetail(io.ComfyNode):
     @classmethod
     def execute(cls, images, motion, identity, longest_side, start_frame, person) -> io.NodeOutput:
         part = part_of(motion, start_frame, len(images))
-        height, width = identity.subject.views[0].image.shape[-2:]
+        subject = shown_subject(identity, part, person)
+        height, width = subject.views[0].image.shape[-2:]
         size = even_size((width, height), longest_side)
-        frames = restore_detail(rgb_of(images), part, identity.subject, size=size, track=person, **hooks())
+        frames = restore_detail(rgb_of(images), part, subject, size=size, track=person, **hooks())
         return io.NodeOutput(image_of(frames))
 
 

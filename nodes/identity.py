@@ -1,15 +1,18 @@
-"""Who is animated: subjects from pictures, their library, and how they are shown to the animator."""
+"""Who is animated: subjects from pictures and clips, and how they are shown to an engine."""
 
-from comfy_api.latest import io
+from typing import get_args
 
-from ..kmc_core.errors import KMCError
-from ..kmc_core.host import folders
-from ..kmc_core.host.media import rgb_of
+from comfy_api.latest import io, ui
+
+from ..kmc_core.host.media import clip_of, image_of, rgb_of
 from ..kmc_core.host.nets import backends, hooks, perception
 from ..kmc_core.subject.create import create_subject
-from ..kmc_core.subject.identity import choose_identity
-from ..kmc_core.subject.library import load_subject, save_subject, subject_file
+from ..kmc_core.subject.identity import Part, Views, choose_identity
+from ..kmc_core.subject.select import choices_report, choose_views, window_choice, windows_of
+from ..kmc_core.subject.sheet import report, sheet
 from . import sockets
+
+CLIP_FPS = 24.0  # of an IMAGE batch as a clip; only its order counts
 
 
 class CreateSubject(io.ComfyNode):
@@ -22,13 +25,14 @@ class CreateSubject(io.ComfyNode):
             display_name="Create Subject",
             category="KMC/identity",
             description=(
-                "Make a character from one or more pictures: its pose, mask, head turn and face identity "
-                "are read."
+                "Make a character from pictures, a clip or both: its pose, mask, head turn and face identity "
+                "are read, and the best views kept."
             ),
-            search_aliases=["character", "reference image"],
+            search_aliases=["character", "reference image", "views"],
             inputs=[
                 io.Image.Input(
                     "images",
+                    optional=True,
                     tooltip=(
                         "One picture, or a batch of views of the same character. The first one gives "
                         "framing and colours."
@@ -56,84 +60,130 @@ class CreateSubject(io.ComfyNode):
                     optional=True,
                     tooltip="Where the character is (white), one for each picture. Without it, it is found.",
                 ),
+                io.MultiType.Input(
+                    "clip",
+                    [io.Video, io.Image],
+                    optional=True,
+                    tooltip=(
+                        "A clip in which the character turns. Sharp frames of sides that the pictures do not "
+                        "show become views."
+                    ),
+                ),
+                io.String.Input(
+                    "choice",
+                    default="",
+                    optional=True,
+                    placeholder="3, 1, 5-8",
+                    tooltip=(
+                        "Numbers of the pictures on the sheet that become views, the main one first. Empty "
+                        "picks by itself."
+                    ),
+                ),
+                io.Int.Input(
+                    "most",
+                    default=8,
+                    min=1,
+                    max=32,
+                    optional=True,
+                    tooltip="How many views at most are picked when choice is empty.",
+                ),
             ],
             outputs=[
                 sockets.Subject.Output(
                     "subject", tooltip="The character, for Inject Identity and Save Subject."
-                )
+                ),
+                io.String.Output(
+                    "report", tooltip="Which pictures became views, sides without one, and warnings."
+                ),
+                io.Image.Output("sheet", tooltip="All pictures with their numbers, the views framed."),
             ],
         )
 
     @classmethod
-    def execute(cls, images, name, description, backend, mask=None) -> io.NodeOutput:
-        masks = None if mask is None else list(mask.unsqueeze(1))
-        nets = perception(backend)
-        pictures = list(rgb_of(images))
-        subject = create_subject(pictures, nets, name=name, description=description, masks=masks, **hooks())
-        return io.NodeOutput(subject)
+    def execute(
+        cls, name, description, backend, images=None, mask=None, clip=None, choice="", most=8
+    ) -> io.NodeOutput:
+        created = create_subject(
+            [] if images is None else list(rgb_of(images)),
+            perception(backend),
+            name=name,
+            description=description,
+            masks=None if mask is None else list(mask.unsqueeze(1)),
+            clip=None if clip is None else clip_of(clip, CLIP_FPS),
+            choice=choice,
+            most=most,
+            **hooks(),
+        )
+        page = image_of(sheet(created)[None])
+        shown = ui.PreviewImage(page, cls=cls)
+        return io.NodeOutput(created.subject, report(created), page, ui=shown)
 
 
-class SaveSubject(io.ComfyNode):
-    """See kmc_core.subject.library."""
+class SelectView(io.ComfyNode):
+    """See kmc_core.subject.select."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="KMC_SaveSubject",
-            display_name="Save Subject",
+            node_id="KMC_SelectView",
+            display_name="Select View",
             category="KMC/identity",
             description=(
-                "Keep a character in the subject library (models/kmc_subjects), one file to reuse and share."
+                "Take the view of a character that faces as a stretch of the motion does, for engines with "
+                "one reference picture."
             ),
-            is_output_node=True,
+            search_aliases=["reference per window", "best view"],
             inputs=[
-                sockets.Subject.Input(
-                    "subject", tooltip="The character to keep; its name becomes the file's name."
+                sockets.Subject.Input("subject", tooltip="The character with its views."),
+                sockets.Motion.Input(
+                    "motion", tooltip="The motion, fitted to the subject by Retarget Motion."
                 ),
-                io.Boolean.Input(
-                    "overwrite",
-                    default=False,
-                    tooltip="Replace a character of the same name that is there already.",
+                io.Int.Input(
+                    "window",
+                    default=81,
+                    min=0,
+                    max=16384,
+                    tooltip="Frames that the engine makes at a time. 0 is the whole motion at once.",
+                ),
+                io.Int.Input(
+                    "overlap",
+                    default=0,
+                    min=0,
+                    max=128,
+                    tooltip="Frames that a window shares with the one before it.",
+                ),
+                io.Int.Input(
+                    "number",
+                    default=0,
+                    min=0,
+                    max=1024,
+                    tooltip="Which window the picture is for, from 0.",
+                ),
+                io.Int.Input(
+                    "person",
+                    default=0,
+                    min=0,
+                    max=15,
+                    advanced=True,
+                    tooltip="Which person of the motion to follow when it holds several, from 0.",
                 ),
             ],
-            outputs=[sockets.Subject.Output("subject", tooltip="The same character, to go on with.")],
+            outputs=[
+                io.Image.Output("image", tooltip="The picture of the view for that window."),
+                io.Mask.Output("mask", tooltip="Where the character is in it."),
+                io.Int.Output("view", tooltip="The view's number in the subject, from 1."),
+                io.String.Output("report", tooltip="The view of every window and why, as Markdown."),
+            ],
         )
 
     @classmethod
-    def execute(cls, subject, overwrite) -> io.NodeOutput:
-        path = subject_file(folders.subject_folder(), subject.name)
-        if path.exists() and not overwrite:
-            raise KMCError(
-                f"The library has a subject '{subject.name}' already; rename this one or switch 'overwrite' "
-                "on."
-            )
-        save_subject(subject, path)
-        return io.NodeOutput(subject)
-
-
-class LoadSubject(io.ComfyNode):
-    """See kmc_core.subject.library."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="KMC_LoadSubject",
-            display_name="Load Subject",
-            category="KMC/identity",
-            description="Take a character from the subject library (models/kmc_subjects).",
-            inputs=[
-                io.Combo.Input("name", options=folders.subject_names(), tooltip="A character of the library.")
-            ],
-            outputs=[sockets.Subject.Output("subject", tooltip="The character, for Inject Identity.")],
-        )
-
-    @classmethod
-    def fingerprint_inputs(cls, name) -> float:
-        return folders.subject_path(name).stat().st_mtime
-
-    @classmethod
-    def execute(cls, name) -> io.NodeOutput:
-        return io.NodeOutput(load_subject(folders.subject_path(name)))
+    def execute(cls, subject, motion, window, overlap, number, person) -> io.NodeOutput:
+        windows = windows_of(motion.frames, window, overlap)
+        choices = choose_views(motion, subject, windows, track=person)
+        index = window_choice(choices, number).views[0]
+        view = subject.views[index]
+        told = choices_report(choices, subject, motion.fps)
+        return io.NodeOutput(image_of(view.image[None]), view.mask, index + 1, told)
 
 
 class InjectIdentity(io.ComfyNode):
@@ -161,12 +211,47 @@ class InjectIdentity(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "views",
-                    options=["all", "first"],
+                    options=list(get_args(Views)),
                     default="all",
                     tooltip=(
                         "all: every picture helps, most when the head turns. first: only the main picture, "
-                        "faster."
+                        "faster. matching: the main picture and those that face as the motion does."
                     ),
+                ),
+                io.Int.Input(
+                    "most",
+                    default=4,
+                    min=1,
+                    max=32,
+                    optional=True,
+                    tooltip="How many views at a time at most. Used by matching.",
+                ),
+                io.Combo.Input(
+                    "part",
+                    options=list(get_args(Part)),
+                    default="whole character",
+                    optional=True,
+                    tooltip="What of the pictures counts; the rest is left to the prompt and the animator.",
+                ),
+                io.Float.Input(
+                    "start",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Share of the sampling from which the identity counts.",
+                ),
+                io.Float.Input(
+                    "end",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Share of the sampling up to which the identity counts.",
                 ),
             ],
             outputs=[
@@ -175,8 +260,11 @@ class InjectIdentity(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, subject, strength, views) -> io.NodeOutput:
-        return io.NodeOutput(choose_identity(subject, strength, views))
+    def execute(
+        cls, subject, strength, views, most=4, part="whole character", start=0.0, end=1.0
+    ) -> io.NodeOutput:
+        identity = choose_identity(subject, strength, views, most=most, part=part, start=start, end=end)
+        return io.NodeOutput(identity)
 
 
-NODES = [CreateSubject, SaveSubject, LoadSubject, InjectIdentity]
+NODES = [CreateSubject, SelectView, InjectIdentity]

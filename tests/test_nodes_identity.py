@@ -1,6 +1,7 @@
 """Subjects, prompts and animation through the real host's graph."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -305,3 +306,117 @@ def test_cancel_ends_reading_pictures_and_restoring_detail(host: InProcessHost) 
         assert host.run(prompt, on_event=cancel).interrupted
         assert len(seen) <= 2 and seen[0] < 40
     assert host.run({"1": host.value(0), "2": shown("1")}).success
+
+
+def test_a_clip_becomes_views_and_the_choice_is_the_users(host: InProcessHost) -> None:
+    clip = torch.cat([portrait(), portrait() * 0.2 + 0.8, portrait().flip(2)])
+    clip[1] = 0.5  # nobody
+    prompt = creating(host, clip) | {"clip": host.value(clip)}
+    del prompt["create"]["inputs"]["images"]
+    prompt["create"]["inputs"] |= {"clip": ["clip", 0], "most": 4}
+    result = host.run(prompt)
+    assert result.success, result.error
+    made, told, page = (result.output("create", slot) for slot in range(3))
+    assert made.views[0].image.shape == (3, 512, 512), "views have the clip's full resolution"
+    assert told.startswith("Views: 1; 2 pictures show somebody.") and "frame 0 of the clip" in told
+    assert "Sides without a view: right, back, left." in told
+    assert page.shape == (1, 180, 320, 3) and result.ui["create"]["images"]
+    prompt["create"]["inputs"]["choice"] = "3, 1"
+    chosen = host.run(prompt)
+    assert len(chosen.output("create").views) == 2 and "frame 2 of the clip" in chosen.output("create", 1)
+    prompt["create"]["inputs"]["choice"] = "2"
+    assert "names 2, but pictures of a person are 1, 3." in (host.run(prompt).error or "")
+    del prompt["create"]["inputs"]["clip"]
+    assert "got no picture; connect at least one, or a clip" in (host.run(prompt).error or "")
+
+
+def test_merged_subjects_warn_of_strangers(host: InProcessHost) -> None:
+    known = replace(character().views[0], embedding=torch.zeros(128))
+    other = replace(known, embedding=torch.ones(128))
+    subjects = [replace(character(), views=(view,)) for view in (known, other)]
+    inputs = {"first": ["a", 0], "second": ["b", 0], "name": "Both"}
+    prompt = {
+        "a": host.value(subjects[0]), "b": host.value(subjects[1]),
+        "merge": {"class_type": "KMC_MergeSubjects", "inputs": inputs}, "show": shown("merge", 1),
+    }  # fmt: skip
+    result = host.run(prompt)
+    assert result.success, result.error
+    assert result.output("merge").name == "Both" and len(result.output("merge").views) == 2
+    assert "view 2 looks like another person" in result.output("merge", 1)
+
+
+def selecting(host: InProcessHost, **changes: Any) -> dict[str, Any]:
+    front, back = character().views[0], replace(character().views[0], yaw=3.14)
+    inputs = {
+        "subject": ["subject", 0], "motion": ["motion", 0], "window": 3, "overlap": 0, "number": 1,
+        "person": 0,
+    }  # fmt: skip
+    return {
+        "subject": host.value(replace(character(), views=(front, back))),
+        "motion": host.value(retarget(person(FRAMES), character())),
+        "select": {"class_type": "KMC_SelectView", "inputs": inputs | changes},
+        "show": shown("select"), "told": shown("select", 3),
+    }  # fmt: skip
+
+
+def test_the_view_of_a_window_is_taken_for_engines_with_one_reference(host: InProcessHost) -> None:
+    result = host.run(selecting(host))
+    assert result.success, result.error
+    image, mask, number, told = (result.output("select", slot) for slot in range(4))
+    assert image.shape == (1, 720, 640, 3) and mask.shape == (1, 720, 640) and number == 1
+    assert told.count("| nearest |") == 2 and "Changes of view: 0.0 a minute." in told
+    assert "has 2 windows, but window 2 was asked for" in (host.run(selecting(host, number=2)).error or "")
+
+
+def test_an_identity_that_ends_early_is_told_to_the_host_in_stretches(host: InProcessHost) -> None:
+    prompt = animating(host)
+    prompt["identity"]["inputs"] |= {"start": 0.25, "end": 0.5}
+    result = host.run(prompt)
+    assert result.success, result.error
+    told = [entry[1] for entry in result.output("tell")]
+    assert [(t["start_percent"], t["end_percent"]) for t in told] == [(0, 0.25), (0.25, 0.5), (0.5, 1)]
+    assert [float(t["kmc_keep"][0, KEEP.index("identity")]) for t in told] == [0, 1, 0]
+    prompt["identity"]["inputs"] |= {"start": 0.5, "end": 0.5}
+    assert "start must be below end" in (host.run(prompt).error or "")
+
+
+def sampled(host: InProcessHost, **identity: Any) -> torch.Tensor:
+    """Four steps of the tiny animator with inputs of Inject Identity."""
+    prompt = animating(host)
+    prompt["identity"]["inputs"] |= identity
+    inputs = {
+        "model": ["load", 0], "positive": ["tell", 0], "negative": ["tell", 1], "latent": ["tell", 2],
+        "seed": 3, "steps": 4, "cfg": 1.0, "denoise": 1.0,
+    }  # fmt: skip
+    result = host.run(
+        prompt | {"x": {"class_type": "KMC_DistilledSampler", "inputs": inputs}, "y": shown("x")}
+    )
+    assert result.success, result.error
+    return result.output("x")["samples"]
+
+
+def test_an_identity_for_a_stretch_of_the_sampling_lies_between_none_and_all(host: InProcessHost) -> None:
+    none, early, full = (sampled(host, **k) for k in ({"strength": 0.0}, {"end": 0.5}, {}))
+    assert not torch.equal(early, none) and not torch.equal(early, full) and not torch.equal(none, full)
+
+
+def test_colours_of_an_animation_are_anchored(host: InProcessHost) -> None:
+    subject = character()
+    inputs = {
+        "images": ["images", 0], "motion": ["motion", 0], "identity": ["identity", 0], "where": "person",
+        "strength": 1.0, "steady": 1, "start_frame": 2, "person": 0,
+    }  # fmt: skip
+    prompt = {
+        "images": host.value(torch.full((3, 72, 64, 3), 0.3)),
+        "motion": host.value(retarget(person(FRAMES), subject)),
+        "identity": host.value(choose_identity(subject)),
+        "anchor": {"class_type": "KMC_AnchorColor", "inputs": inputs},
+        "show": shown("anchor"),
+    }
+    result = host.run(prompt)
+    assert result.success, result.error
+    images = result.output("anchor")
+    assert images.shape == (3, 72, 64, 3)
+    assert 0.45 < float(images.amax()) < 0.55, "the picture of this person is grey"
+    inputs["start_frame"] = 4
+    assert "but 3 frames from frame 4 were asked for" in (host.run(prompt).error or "")

@@ -13,12 +13,13 @@ DOCS = Path(__file__).resolve().parents[1] / "js" / "docs"
 IDS = [
     f"KMC_{name}"
     for name in (
-        "AdjustMotion", "AnimateConditioning", "ApplyCamera", "CheckMotion", "CombineMotion",
+        "AdjustMotion", "AnchorColor", "AnimateConditioning", "ApplyCamera", "CheckMotion", "CombineMotion",
         "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
         "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo",
-        "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MirrorMotion",
+        "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects", "MirrorMotion",
         "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints", "PreviewMotion",
         "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson",
+        "SelectView",
         "SmoothMotion", "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip

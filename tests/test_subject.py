@@ -133,24 +133,23 @@ def test_every_picture_becomes_a_view_in_order(eyes: None) -> None:
         description="x",
         progress=lambda *s: steps.append(s),  # type: ignore[arg-type]
     )
-    assert (
-        made.name == "Ada"
-        and [torch.equal(v.image, p) for v, p in zip(made.views, pictures, strict=True)] == [True] * 2
-    )
+    assert made.subject.name == "Ada" and made.chosen == (1, 2)
+    shown = zip(made.subject.views, pictures, strict=True)
+    assert all(torch.equal(view.image, picture) for view, picture in shown)
     assert steps == [(1, 2), (2, 2)]
 
 
 def test_a_given_mask_replaces_the_one_that_is_found(eyes: None) -> None:
     picture, mask = torch.full((3, 8, 6), 0.2), torch.rand(1, 8, 6, generator=rng())
     made = create.create_subject([picture], None, name="Ada", masks=[mask])  # type: ignore[arg-type]
-    assert torch.equal(made.views[0].mask, mask)
+    assert torch.equal(made.subject.views[0].mask, mask)
 
 
 def test_unusable_input_tells_what_to_do(eyes: None) -> None:
     good = torch.full((3, 8, 6), 0.2)
     with pytest.raises(KMCError, match=r"The subject has no name"):
         create.create_subject([good], None, name=" ")  # type: ignore[arg-type]
-    with pytest.raises(KMCError, match=r"Subject 'Ada' got no picture; connect at least one."):
+    with pytest.raises(KMCError, match=r"Subject 'Ada' got no picture; connect at least one, or a clip."):
         create.create_subject([], None, name="Ada")  # type: ignore[arg-type]
     with pytest.raises(KMCError, match=r"got 1 pictures and 2 masks"):
         create.create_subject([good], None, name="Ada", masks=[good[:1]] * 2)  # type: ignore[arg-type]

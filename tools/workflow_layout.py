@@ -16,6 +16,7 @@ TITLE, SOCKET_ROW, WIDGET_ROW, TEXT_BOX, PADDING = 30, 24, 34, 120, 16
 WIDTH, NOTE_WIDTH = 320, 360
 # Pictures and videos appear below the widgets in a run, and Load Video shows its file: room for them.
 SHOWN = {
+    "KMC_CreateSubject": 240,
     "KMC_ExampleImage": 300,
     "KMC_ExampleVideo": 330,
     "KMC_PreviewMotion": 340,

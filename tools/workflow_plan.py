@@ -53,6 +53,8 @@ class Case:
     subject: str
     description: str
     wish: str
+    from_clip: bool = False  # the character comes from the clip itself, by way of the library
+    filmed: bool = False  # the camera of the wish moves
 
 
 # A line of a note is a paragraph: the page wraps it.
@@ -83,17 +85,35 @@ ABOUT_SAMPLING = "\n".join(
     )
 )
 
+ABOUT_LIBRARY = "\n".join(
+    (
+        "Sharp frames of different sides become the views; *Create Subject* shows their numbers. "
+        "Write the ones that you want into **choice**, such as `3, 1, 5`, and run again.",
+        "",
+        "*Save Subject* keeps the character. The panel *Subjects* at the page's side lists the library: use, "
+        "rename and delete there, or drop pictures of a new character.",
+    )
+)
+ABOUT_WORDS = (
+    "Write what you want to see into **wish**. Where words and motion disagree, the motion is kept, and the "
+    "notes of *Enhance Prompt* say so. Words of the camera (pan, tilt, zoom, dolly) move the motion."
+)
+
 GREY, BLUE, GREEN, PURPLE, ORANGE = "#444", "#3f789e", "#3f7a4b", "#6b4f8a", "#9a6a35"
 
 
 def animation(case: Case) -> tuple[Group, ...]:
     """The one graph of the pack: video and picture in, animated video with the original sound out."""
     video, picture = Link("driver", "video"), Link("character", "image")
+    source = {"clip": video, "most": 6} if case.from_clip else {"images": picture}
+    fitted = Link("camera" if case.filmed else "fit", "motion")
     return (
         Group("1  Video and picture", 0, GREY, {
             "about": Step("MarkdownNote", {"text": YOUR_FILES.format(about=case.about)}, "Start here"),
             "driver": Step("KMC_ExampleVideo", {"name": case.driver}),
-            "character": Step("KMC_ExampleImage", {"name": case.character}),
+            **({} if case.from_clip else {
+                "character": Step("KMC_ExampleImage", {"name": case.character}),
+            }),
         }),
         Group("2  Motion of the video", 1, BLUE, {
             "body": Step("KMC_EncodeBodyMotion", {"video": video}),
@@ -103,9 +123,15 @@ def animation(case: Case) -> tuple[Group, ...]:
         }),
         Group("3  Character", 2, GREEN, {
             "subject": Step("KMC_CreateSubject", {
-                "images": picture, "name": case.subject, "description": case.description,
+                **source, "name": case.subject, "description": case.description,
             }),
-            "identity": Step("KMC_InjectIdentity", {"subject": Link("subject", "subject")}),
+            **({
+                "keep": Step("KMC_SaveSubject", {"subject": Link("subject", "subject"), "overwrite": True}),
+                "about_library": Step("MarkdownNote", {"text": ABOUT_LIBRARY}, "The library"),
+            } if case.from_clip else {}),
+            "identity": Step("KMC_InjectIdentity", {
+                "subject": Link("subject", "subject"), **({"views": "matching"} if case.from_clip else {}),
+            }),
         }),
         Group("4  Fit the motion to the character", 2, BLUE, {
             "fit": Step("KMC_RetargetMotion", {
@@ -125,6 +151,12 @@ def animation(case: Case) -> tuple[Group, ...]:
             "negative": Step("CLIPTextEncode", {
                 "text": Link("words", "negative"), "clip": Link("animator", "clip"),
             }, "Negative prompt"),
+            **({
+                "camera": Step("KMC_ApplyCamera", {
+                    "motion": Link("fit", "motion"), "camera": Link("words", "camera"),
+                }),
+                "about_words": Step("MarkdownNote", {"text": ABOUT_WORDS}, "Words and camera"),
+            } if case.filmed else {}),
         }),
         Group("6  Animate", 4, ORANGE, {
             "animator": Step("KMC_LoadAnimator", {"checkpoint": "kmc_mini.safetensors"}),
@@ -132,7 +164,7 @@ def animation(case: Case) -> tuple[Group, ...]:
                 "model": Link("animator", "model"),
                 "positive": Link("positive", "CONDITIONING"),
                 "negative": Link("negative", "CONDITIONING"),
-                "motion": Link("fit", "motion"),
+                "motion": fitted,
                 "identity": Link("identity", "identity"),
             }),
             "sampler": Step("KMC_DistilledSampler", {
@@ -149,7 +181,7 @@ def animation(case: Case) -> tuple[Group, ...]:
             }),
             "detail": Step("KMC_RestoreDetail", {
                 "images": Link("pictures", "IMAGE"),
-                "motion": Link("fit", "motion"),
+                "motion": fitted,
                 "identity": Link("identity", "identity"),
                 "longest_side": 512,
             }),
@@ -189,6 +221,36 @@ PLANS = (
                 subject="Noa",
                 description="a woman in a red striped shirt and blue trousers",
                 wish="waving, plain background",
+            )
+        ),
+    ),
+    Plan(
+        "03_subject_library",
+        "6c1f5f6e-2f0b-4a52-9a0a-5b6a6f0c0a03",
+        animation(
+            Case(
+                about="A character from a clip, kept in the library",
+                driver="full_body.mp4",
+                character="",
+                subject="From a clip",
+                description="",
+                wish="waving, plain background",
+                from_clip=True,
+            )
+        ),
+    ),
+    Plan(
+        "04_prompt_and_camera",
+        "6c1f5f6e-2f0b-4a52-9a0a-5b6a6f0c0a04",
+        animation(
+            Case(
+                about="Words and camera",
+                driver="full_body.mp4",
+                character="full_body_2.png",
+                subject="Iva",
+                description="",
+                wish="she waves at a sunset beach, no hat, slow zoom in",
+                filmed=True,
             )
         ),
     ),

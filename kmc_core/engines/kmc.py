@@ -21,6 +21,7 @@ from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
 from ..motion.types import Motion, Track
 from ..subject.identity import Identity
 from ..subject.types import Subject, View
+from .identity import shown_subject
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 Check = Callable[[], None]  # raises to cancel
@@ -72,14 +73,13 @@ def animate_conditions(
 
     size 0 takes that side from the subject's main picture; strengths 0..1 by the names of KEEP.
     """
-    subject = identity.subject
-    if not subject.views:
-        raise KMCError(f"Subject '{subject.name}' has no view. Create it from at least one picture.")
+    part = part_of(motion, start, length)
+    subject = shown_subject(identity, part, track)
     height, width = subject.views[0].image.shape[-2:]
     canvas = canvas_size(params, (width, height), size)
     text = torch.zeros(1, params.text.length, params.text.dim)
     told = build_conditions(
-        part_of(motion, start, length),
+        part,
         subject,
         text,
         params=params,

@@ -302,12 +302,30 @@ def params_of(model: Any) -> AnimatorParams:
     return network.params
 
 
-def attach(conditioning: Any, conditions: AnimatorConditions) -> Any:
-    """The host's CONDITIONING with the animator's conditions beside each text; the input is left as it is."""
-    values = {
+def attach(conditioning: Any, conditions: AnimatorConditions, span: tuple[float, float] = (0.0, 1.0)) -> Any:
+    """The host's CONDITIONING with the animator's conditions beside each text; the input is left as it is.
+
+    The identity counts in the `span` of the sampling, shares 0..1; outside it the host is told the same
+    without it.
+    """
+    if span == (0.0, 1.0):
+        return node_helpers.conditioning_set_values(conditioning, _values(conditions))
+    without = conditions.drop("identity")
+    stretches = (((0.0, span[0]), without), (span, conditions), ((span[1], 1.0), without))
+    return [
+        entry
+        for (start, end), told in stretches
+        if start < end
+        for entry in node_helpers.conditioning_set_values(
+            conditioning, _values(told) | {"start_percent": start, "end_percent": end}
+        )
+    ]
+
+
+def _values(conditions: AnimatorConditions) -> dict[str, Tensor]:
+    return {
         PREFIX + name: getattr(conditions, name) for name in FIELDS if getattr(conditions, name) is not None
     }
-    return node_helpers.conditioning_set_values(conditioning, values)
 
 
 def empty_latent(frames: int, size: tuple[int, int]) -> dict[str, Any]:

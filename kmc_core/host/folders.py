@@ -48,9 +48,14 @@ def subject_path(name: str) -> Path:
     return path
 
 
+def subject_folders() -> list[Path]:
+    """All folders of the library, the one that is written to in front."""
+    return [Path(folder) for folder in _model_folders(SUBJECTS)]
+
+
 def subject_folder() -> Path:
     """The library folder that new subjects are written to; made when it is missing."""
-    folder = Path(_model_folders(SUBJECTS)[0])
+    folder = subject_folders()[0]
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -1,4 +1,7 @@
-"""Subject files: one safetensors file for a whole character, pictures as 8 bit, written whole or not."""
+"""Subject files: one safetensors file for a whole character, pictures as 8 bit, written whole or not.
+
+The file's head carries small pictures of the views, so that a library is listed without reading the files.
+"""
 
 import math
 import re
@@ -11,11 +14,16 @@ from torch import Tensor
 
 from ..errors import KMCError
 from ..motion.files import FileKind, load_tensors, save_tensors, track_from, track_tensors
+from ..motion.types import Motion
+from .facing import strangers
+from .thumbnail import as_jpeg, palette, thumbnail
 from .types import Subject, View, ViewKind
 
 SUBJECT_FILE: Final = FileKind("subject")
 SUFFIX: Final = ".safetensors"
+THUMBNAIL: Final = 72  # pixels of its longer side
 LONGEST_NAME: Final = 100  # leaves room for folder and ending in the 255 bytes that file systems allow
+FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff<>:"/\\|?*]')  # controls and separators
 # Names that Windows keeps for devices, whatever their ending.
 DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
@@ -24,8 +32,18 @@ DEVICES: Final = frozenset(
 
 def save_subject(subject: Subject, path: Path) -> None:
     """Write a subject; `load_subject` gives pictures and masks back in 8 bit, all else bit for bit."""
-    views = [{"yaw": view.yaw, "kind": view.kind} for view in subject.views]
-    about = {"name": subject.name, "description": subject.description, "views": views}
+    odd = strangers(subject.views)
+    views = [
+        {
+            "yaw": view.yaw, "kind": view.kind, "thumbnail": as_jpeg(thumbnail(view, THUMBNAIL)),
+            "stranger": index in odd,
+        }
+        for index, view in enumerate(subject.views)
+    ]  # fmt: skip
+    about = {
+        "name": subject.name, "description": subject.description, "views": views,
+        "palette": palette(subject.views[0]),
+    }  # fmt: skip
     save_tensors(path, SUBJECT_FILE, _tensors(subject), about)
 
 
@@ -50,10 +68,10 @@ def subject_file(folder: Path, name: str) -> Path:
 def checked_name(name: str) -> str:
     """The name itself when every file system takes it as a file's name, else KMCError."""
     plain = name.strip()
-    odd = re.search(r'[\x00-\x1f<>:"/\\|?*]', plain)
+    odd = FORBIDDEN.search(plain)
     if not plain or odd or plain[0] == "." or plain[-1] == "." or plain.split(".")[0].lower() in DEVICES:
         raise KMCError(
-            f"'{name}' cannot be a file's name; use letters, digits, spaces, '-' and '_', no dot at an end."
+            f"{name!r} cannot be a file's name; use letters, digits, spaces, '-' and '_', no dot at an end."
         )
     if len(plain.encode()) > LONGEST_NAME:
         raise KMCError(f"The name '{plain[:20]}...' is too long; use at most {LONGEST_NAME} letters.")
@@ -74,12 +92,18 @@ def _tensors(subject: Subject) -> dict[str, Tensor]:
 def _view(path: Path, tensors: Mapping[str, Tensor], index: int, entry: Any) -> View:
     prefix = _prefix(index)
     image, mask = tensors.get(f"{prefix}image"), tensors.get(f"{prefix}mask")
-    if image is None or mask is None or mask.shape != (1, *image.shape[1:]) or len(image) != 3:
+    if image is None or mask is None or image.ndim != 3 or tuple(mask.shape) != (1, *image.shape[1:]):
         raise _damaged(path, f"view {index + 1} lacks a picture with a mask of its size")
     yaw, kind = (entry.get("yaw"), entry.get("kind")) if isinstance(entry, dict) else (None, None)
     if not isinstance(yaw, (int, float)) or not math.isfinite(yaw) or kind not in get_args(ViewKind):
         raise _damaged(path, f"view {index + 1} has yaw {yaw} and kind {kind}")
     pose = track_from(tensors, f"{prefix}pose.")
+    try:
+        Motion(1.0, (1, 1), (pose,))  # checks the shapes
+    except KMCError as error:
+        raise _damaged(path, f"in the pose of view {index + 1}: {error}") from error
+    if pose.frames != 1:
+        raise _damaged(path, f"the pose of view {index + 1} has {pose.frames} frames, expected 1")
     embedding = tensors.get(f"{prefix}embedding")
     return View(_from_bytes(image), _from_bytes(mask), pose, float(yaw), cast(ViewKind, kind), embedding)
 

@@ -216,7 +216,7 @@ def bundled_cases(nets: Perception) -> list[Case]:
 def subject_of(path: Path, nets: Perception) -> Subject:
     """A subject from a picture file."""
     picture = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1) / 255
-    return create_subject([picture], nets, name=path.stem)
+    return create_subject([picture], nets, name=path.stem).subject
 
 
 def extracted(path: Path, nets: Perception) -> tuple[Motion, Tensor]:

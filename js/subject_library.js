@@ -1,0 +1,123 @@
+// The panel Subjects at the page's side: the subject library of the host, in both of the page's renderers.
+import { api } from '../../scripts/api.js'
+import { app } from '../../scripts/app.js'
+import { SubjectPanel } from './subject_panel.js'
+
+const LOADER = 'KMC_LoadSubject'
+const FOLDER = 'kmc_subjects' // of dropped pictures, inside the host's input folder
+const ENDS = ['execution_success', 'execution_error', 'execution_interrupted']
+
+app.registerExtension({
+  name: 'kmc.SubjectLibrary',
+  setup() {
+    app.extensionManager.registerSidebarTab({
+      id: 'kmc-subjects', icon: 'pi pi-users', title: 'Subjects', tooltip: 'Subject library', type: 'custom',
+      render(element) {
+        element.replaceChildren(new SubjectPanel({ list, use, rename, remove, create }).element)
+      },
+    })
+  },
+})
+
+async function asked(address, options) {
+  const answer = await api.fetchApi(address, options).catch(() => null)
+  if (!answer) throw new Error('ComfyUI does not answer.')
+  const body = await answer.json().catch(() => ({}))
+  if (!answer.ok) throw new Error(reason(body))
+  return body
+}
+
+// A sentence from our own routes, or from the host's refusal of a prompt.
+function reason({ error, node_errors: nodes }) {
+  const details = Object.values(nodes ?? {}).flatMap(({ errors }) => errors.map((each) => each.details))
+  return details[0] ?? error?.message ?? error ?? 'ComfyUI refused this.'
+}
+
+function post(address, body) {
+  return asked(address, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+}
+
+function list() {
+  return asked('/kmc/subjects')
+}
+
+async function rename(name, to) {
+  await post('/kmc/subjects/rename', { name, to })
+  await app.refreshComboInNodes()
+}
+
+async function remove(name) {
+  await post('/kmc/subjects/delete', { name })
+  await app.refreshComboInNodes()
+}
+
+// Into the selected Load Subject, else the only one, else a new one.
+async function use(name) {
+  await app.refreshComboInNodes()
+  const all = app.graph._nodes.filter(({ comfyClass }) => comfyClass === LOADER)
+  const selected = all.filter(({ id }) => id in (app.canvas.selected_nodes ?? {}))
+  const node = selected[0] ?? (all.length === 1 ? all[0] : addLoader())
+  const widget = node.widgets.find((each) => each.name === 'name')
+  widget.value = name
+  widget.callback?.(name)
+  app.canvas.setDirty(true, true)
+}
+
+function addLoader() {
+  const node = LiteGraph.createNode(LOADER)
+  const [x, y, width, height] = app.canvas.visible_area
+  node.pos = [x + width / 2 - node.size[0] / 2, y + height / 2 - node.size[1] / 2]
+  app.graph.add(node)
+  return node
+}
+
+// Upload pictures, then queue a graph that makes a subject of each, merges them and saves the result.
+async function create(name, files, say) {
+  say(`Uploading ${files.length} pictures ...`)
+  const pictures = []
+  const folder = `${FOLDER}/${Date.now()}` // a new one each time: the host runs no graph twice, and nothing would be saved
+  for (const file of files) {
+    const form = new FormData()
+    form.append('image', file)
+    form.append('subfolder', folder)
+    pictures.push(await asked('/upload/image', { method: 'POST', body: form }))
+  }
+  const ended = runs()
+  const { prompt_id: id } = await post('/prompt', { prompt: graphOf(name, pictures), client_id: api.clientId })
+  say('Reading the pictures ...')
+  const failure = await ended(id)
+  if (failure) throw new Error(failure)
+  await app.refreshComboInNodes()
+}
+
+function graphOf(name, pictures) {
+  const graph = {}
+  let last = null
+  pictures.forEach((picture, index) => {
+    const image = picture.subfolder ? `${picture.subfolder}/${picture.name}` : picture.name
+    graph[`picture${index}`] = { class_type: 'LoadImage', inputs: { image } }
+    const inputs = { images: [`picture${index}`, 0], name, description: '', backend: 'torch' }
+    graph[`subject${index}`] = { class_type: 'KMC_CreateSubject', inputs }
+    const subject = [`subject${index}`, 0]
+    if (last) graph[`merge${index}`] = { class_type: 'KMC_MergeSubjects', inputs: { first: last, second: subject, name: '' } }
+    last = last ? [`merge${index}`, 0] : subject
+  })
+  graph.save = { class_type: 'KMC_SaveSubject', inputs: { subject: last, overwrite: false } }
+  return graph
+}
+
+// Listens from now on; `await result(id)` gives why the prompt failed, or null. A short run may end before its id is known.
+function runs() {
+  const ends = new Map()
+  let tell = () => {}
+  const hear = ({ type, detail }) => {
+    ends.set(detail.prompt_id, type === 'execution_success' ? null : detail.exception_message ?? 'It was interrupted.')
+    tell()
+  }
+  for (const event of ENDS) api.addEventListener(event, hear)
+  return async (id) => {
+    while (!ends.has(id)) await new Promise((resolve) => { tell = resolve })
+    for (const event of ENDS) api.removeEventListener(event, hear)
+    return ends.get(id)
+  }
+}

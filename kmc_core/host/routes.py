@@ -1,0 +1,47 @@
+"""What the page asks about the subject library: its list, and to rename or delete one."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from ..errors import KMCError
+from ..subject.catalogue import list_subjects, rename_subject
+from . import folders
+
+
+def add_routes(routes: web.RouteTableDef) -> None:
+    """GET /kmc/subjects: all entries. POST /kmc/subjects/rename {name, to}, /kmc/subjects/delete {name}."""
+    routes.get("/kmc/subjects")(_list)
+    routes.post("/kmc/subjects/rename")(_answering(_rename))
+    routes.post("/kmc/subjects/delete")(_answering(_delete))
+
+
+async def _list(request: web.Request) -> web.Response:
+    entries = await asyncio.to_thread(list_subjects, folders.subject_folders())
+    return web.json_response([asdict(entry) for entry in entries])
+
+
+def _rename(body: Any) -> None:
+    rename_subject(folders.subject_path(str(body["name"])), str(body["to"]))
+
+
+def _delete(body: Any) -> None:
+    folders.subject_path(str(body["name"])).unlink()
+
+
+def _answering(action: Callable[[Any], None]) -> Any:
+    """A handler that does the action with the request's JSON, and answers what is wrong by {"error": ...}."""
+
+    async def handler(request: web.Request) -> web.Response:
+        try:
+            await asyncio.to_thread(action, await request.json())
+        except KMCError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            return web.json_response({"error": f"The library could not do this: {error}."}, status=400)
+        return web.json_response({})
+
+    return handler
