@@ -38,13 +38,13 @@ YAWS = (0.0, 0.3, -0.3)  # radians that people are turned by
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one person")
+    parser.add_argument("--quick", action="store_true", help="one person, on whom no rule was set")
     args = parser.parse_args()
     torch.set_num_threads(1)
     nets = Perception.load(ROOT / "weights/perception", device="cpu")
     studio = Studio()
     rights = []
-    for person in (2,) if args.quick else (1, 2, 3):
+    for person in (2,) if args.quick else (2, 1):
         for index, name in enumerate(GESTURES):
             take = Take(name, seed=100 * person + index, frames=48, size=(360, 480),
                         yaw=YAWS[(person + index) % 3], fps=16.0, draw=True)  # fmt: skip
