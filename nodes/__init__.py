@@ -7,6 +7,7 @@ from . import (
     examples,
     extractors,
     identity,
+    long_video,
     model,
     motion,
     people,
@@ -24,6 +25,7 @@ NODES = [
     *identity.NODES,
     *prompt.NODES,
     *animate.NODES,
+    *long_video.NODES,
     *sound.NODES,
     *examples.NODES,
 ]

@@ -354,7 +354,8 @@ def test_sampling_follows_the_motion_as_strongly_as_asked(
 
 
 def test_faces_reach_the_sampler(host: InProcessHost, inputs: dict[str, Any]) -> None:
-    asked = inputs | {"length": 1, "start_frame": 6}  # away from the calm frame
+    grey = torch.linspace(0, 1, FRAMES)[:, None, None, None].expand(-1, HEIGHT, WIDTH, 3)
+    asked = inputs | {"length": 1, "start_frame": 6, "video": grey}  # away from the calm frame
     results = [
         sampled(host, asked, host.call("KMC_AnimateConditioning", **asked | {"face_strength": s}), 1, False)
         for s in (0.0, 0.5, 1.0)

@@ -17,7 +17,11 @@ def _weights(model: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     state = {}
     for name, tensor in model.state_dict().items():
-        if tensor.ndim < 2 or name.endswith(("modulation", "padding_tokens", "gamma")):
+        if name.endswith(".kernel"):  # of a fixed blur
+            weight = tensor
+        elif name.startswith("motion_encoder"):  # its layers divide by their fan themselves
+            weight = torch.randn(tensor.shape, generator=generator)
+        elif tensor.ndim < 2 or name.endswith(("modulation", "padding_tokens", "gamma")):
             weight = torch.randn(tensor.shape, generator=generator) * 0.02
             if name.endswith(("gamma", "norm.weight", "norm3.weight", "norm_q.weight", "norm_k.weight")):
                 weight = weight + 1

@@ -37,6 +37,7 @@ class Engine:
     step: int = 1  # a length is a multiple of this plus 1
     multiple: int = 16  # of width and height
     area: int = 832 * 480  # pixels of a picture where no size is given
+    sees_video: bool = False  # reads the whole video, not only its motion
 
     def length(self, frames: int) -> int:
         """The shortest length of a run that holds so many frames."""
@@ -64,7 +65,7 @@ ENGINES: Final[Mapping[EngineName, Engine]] = {
     "wan_animate2": Engine(
         "Wan-Animate-2",
         ModelFile("wan_animate_2_distill_int8_convrot.safetensors", "diffusion_models", "16.6 GB"),
-        node="WanAnimate2ToVideo", since="0.31", window=81, carried=1, step=4,
+        node="WanAnimate2ToVideo", since="0.31", window=81, carried=1, step=4, sees_video=True,
     ),
     "scail": Engine(
         "SCAIL",
@@ -75,6 +76,7 @@ ENGINES: Final[Mapping[EngineName, Engine]] = {
         "SCAIL-2",
         ModelFile("wan2.1_14B_SCAIL_2_fp8_scaled.safetensors", "diffusion_models", "17.7 GB"),
         node="WanSCAILToVideo", since="0.25", window=81, carried=5, step=4, multiple=32, area=896 * 512,
+        sees_video=True,
     ),
 }  # fmt: skip
 

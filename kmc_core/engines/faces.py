@@ -9,7 +9,7 @@ from ..errors import KMCError
 from ..motion.bones import SEEN
 from ..motion.face_frame import calm_frames
 from ..motion.trajectory import filled
-from ..motion.types import FaceMotion
+from ..motion.types import FaceMotion, Motion
 from ..perception.crops import crop
 from .framing import needed_driver
 from .kmc import Check
@@ -51,10 +51,18 @@ def face_crops(request: Request, start: int, length: int, engine: str, check: Ch
     )
 
 
+def calm_frame(motion: Motion | None) -> int:
+    """The frame in which the face of a video's person expresses least; -1 where there is no face."""
+    face = None if motion is None else only_person(motion, "The video's motion").face
+    if face is None or not bool((face.confidence >= SEEN).any()):
+        return -1
+    return int(calm_frames(face)[0])
+
+
 def neutral_face(request: Request, engine: str, check: Check) -> Tensor:
     """[1, 3, 512, 512] 0..1: the video's frame in which the face expresses least."""
-    frame = int(calm_frames(face_of(request, engine))[0])
-    return face_crops(request, frame, 1, engine, check)
+    face_of(request, engine)
+    return face_crops(request, calm_frame(needed_driver(request, "").motion), 1, engine, check)
 
 
 def _boxes(face: FaceMotion, start: int, length: int) -> Tensor:
