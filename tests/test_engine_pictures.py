@@ -70,6 +70,15 @@ def test_unseen_joints_are_not_drawn_and_hands_fade_with_their_strength():
     assert totals[0] < totals[1] < totals[2]
 
 
+def test_a_big_toe_alone_is_drawn():
+    body = FITTED.tracks[0].body
+    assert body is not None
+    body = body.clone()
+    body[:, JOINT["l_small_toe"]] = 0
+    drawn = draw_skeleton(replace(FITTED, tracks=(replace(FITTED.tracks[0], body=body),)))
+    assert pixel(drawn[0], body[0, JOINT["l_big_toe"]]) == COLOURS[18]
+
+
 def test_a_cover_is_the_crop_that_the_host_makes():
     assert torch.allclose(cover((640, 720), (320, 360)), torch.tensor([[0.5, 0, 0], [0, 0.5, 0]]))
     wide = cover((100, 50), (50, 50))  # 25 pixels are cut on each side

@@ -13,11 +13,11 @@ DOCS = Path(__file__).resolve().parents[1] / "js" / "docs"
 IDS = [
     f"KMC_{name}"
     for name in (
-        "AdjustMotion", "AnimateConditioning", "ApplyCamera", "CheckMotion", "CombineMotion",
-        "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
+        "AdjustMotion", "AnimateConditioning", "AnimateLongVideo", "ApplyCamera", "CheckMotion",
+        "CombineMotion", "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
         "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo",
         "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MirrorMotion",
-        "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "PreviewMotion", "RestoreDetail",
+        "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "PlanWindows", "PreviewMotion", "RestoreDetail",
         "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson",
         "SmoothMotion", "TrimMotion", "VideoInfo",
     )

@@ -18,7 +18,7 @@ from .types import Motion, Track
 Array = np.ndarray
 Colour = tuple[int, int, int]
 
-# OpenPose-18 in its own order, then a toe of each foot, half-way between the big and the small one.
+# OpenPose-18 in its own order, then a toe of each foot, between the big and the small one.
 JOINTS: Final = tuple(range(18))
 TOES: Final = (("l_big_toe", "l_small_toe"), ("r_big_toe", "r_small_toe"))
 LEFT_TOE, RIGHT_TOE = 18, 19
@@ -56,15 +56,20 @@ def _draw_body(image: Array, track: Track, index: int, stick: int) -> None:
     if track.body is None:
         return
     body = track.body[index].float().cpu().numpy()
-    toes = [np.stack([body[JOINT[a]], body[JOINT[b]]]) for a, b in TOES]
-    both = [np.append(pair[:, :3].mean(0), pair[:, 3].min()) for pair in toes]
-    points = np.concatenate([body[list(JOINTS)], np.stack(both)])
+    toes = [_middle(body[[JOINT[a], JOINT[b]]]) for a, b in TOES]
+    points = np.concatenate([body[list(JOINTS)], np.stack(toes)])
     for (start, end), colour in zip(LIMBS, COLOURS, strict=False):
         if min(points[start, 3], points[end, 3]) >= SEEN:
             _fill_ellipse(image, points[start, :2], points[end, :2], stick, _shaded(colour, LIMB_SHADE))
     for point, colour in zip(points, COLOURS, strict=True):
         if point[3] >= SEEN:
             _fill_line(image, point[:2], point[:2], stick, colour)
+
+
+def _middle(points: Array) -> Array:
+    """The middle [4] of those points [N, 4] that are seen: many extractors find the big toe alone."""
+    seen = points[points[:, 3] >= SEEN]
+    return seen.mean(0) if len(seen) else np.zeros(4, points.dtype)
 
 
 def _draw_hands(image: Array, track: Track, index: int, stick: int, brightness: float) -> None:
