@@ -92,11 +92,12 @@ def engine(host: InProcessHost) -> Any:
     path.unlink()
 
 
-def prompt(host: InProcessHost, engine: Engine, motion: Motion, **changes: Any) -> dict[str, Any]:
-    given = {
-        "model": engine.counting, "positive": TEXT, "negative": TEXT, "motion": motion,
-        "identity": IDENTITY, "vae": engine.vae,
+def prompt(host: InProcessHost, engine: Engine | None, motion: Motion, **changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "positive": TEXT, "negative": TEXT, "motion": motion, "identity": IDENTITY,
     }  # fmt: skip
+    if engine is not None:
+        given |= {"model": engine.counting, "vae": engine.vae}
     plain = {
         "width": 32, "height": 40, "start_frame": 0, "length": 0, "body_strength": 1.0,
         "hand_strength": 1.0, "face_strength": 1.0, "person": 0, "seed": 7, "steps": 1, "cfg": 1.0,
