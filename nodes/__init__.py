@@ -10,6 +10,7 @@ from . import (
     identity,
     keypoints,
     library,
+    long_video,
     model,
     motion,
     people,
@@ -30,6 +31,7 @@ NODES = [
     *prompt.NODES,
     *animate.NODES,
     *color.NODES,
+    *long_video.NODES,
     *sound.NODES,
     *examples.NODES,
 ]

@@ -4,18 +4,19 @@ from comfy_api.latest import io
 
 from ..kmc_core.engines.detail import restore_detail
 from ..kmc_core.engines.identity import shown_subject
-from ..kmc_core.engines.kmc import animate_conditions
-from ..kmc_core.host.animator import attach, empty_latent, params_of, sample
+from ..kmc_core.host.animator import sample
+from ..kmc_core.host.engines import one_run
 from ..kmc_core.host.media import even_size, image_of, rgb_of
 from ..kmc_core.host.nets import hooks
 from ..kmc_core.motion.part import part_of
 from . import sockets
+from .engine_inputs import main_inputs, optional_inputs, parts_and_request, strength_inputs
 
 LONGEST = 16384  # frames: nine minutes at 30 frames a second
 
 
 class AnimateConditioning(io.ComfyNode):
-    """See kmc_core.engines.kmc."""
+    """See kmc_core.host.engines."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -24,44 +25,11 @@ class AnimateConditioning(io.ComfyNode):
             display_name="Animate Conditioning",
             category="KMC/animate",
             description=(
-                "Tell the KMC animator what to move and how: motion and identity join the text conditioning."
+                "Tell an engine what to move and how: motion and identity join the text conditioning of the "
+                "KMC animator, Wan-Animate, Wan-Animate-2, SCAIL or SCAIL-2."
             ),
             inputs=[
-                io.Model.Input(
-                    "model",
-                    tooltip="The animator from Load Animator; it tells the sizes that it was made for.",
-                ),
-                io.Conditioning.Input("positive", tooltip="The positive prompt from CLIP Text Encode."),
-                io.Conditioning.Input(
-                    "negative",
-                    tooltip="The negative prompt from CLIP Text Encode; counts when cfg is above 1.",
-                ),
-                sockets.Motion.Input(
-                    "motion", tooltip="What to do, fitted to the subject by Retarget Motion."
-                ),
-                sockets.Identity.Input("identity", tooltip="Who does it, from Inject Identity."),
-                io.Int.Input(
-                    "width",
-                    default=0,
-                    min=0,
-                    max=4096,
-                    step=16,
-                    tooltip=(
-                        "Width of the result. 0 follows the other side in the picture's shape; both 0: the "
-                        "trained area."
-                    ),
-                ),
-                io.Int.Input(
-                    "height",
-                    default=0,
-                    min=0,
-                    max=4096,
-                    step=16,
-                    tooltip=(
-                        "Height of the result. 0 follows the other side in the picture's shape; both 0: the "
-                        "trained area."
-                    ),
-                ),
+                *main_inputs(),
                 io.Int.Input(
                     "start_frame",
                     default=0,
@@ -74,39 +42,20 @@ class AnimateConditioning(io.ComfyNode):
                     default=0,
                     min=0,
                     max=LONGEST,
-                    tooltip="Number of frames. 0 uses all up to the end.",
+                    tooltip=(
+                        "Number of frames. 0 uses all up to the end; the 14B engines at most 77 or 81, for "
+                        "more use Animate Long Video."
+                    ),
                 ),
-                io.Float.Input(
-                    "body_strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How closely the body follows. 0 leaves it to the animator.",
-                ),
-                io.Float.Input(
-                    "hand_strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How closely hands and fingers follow. 0 leaves them to the animator.",
-                ),
-                io.Float.Input(
-                    "face_strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How closely expression and head turn follow. 0 leaves them to the animator.",
-                ),
-                io.Int.Input(
-                    "person",
-                    default=0,
-                    min=0,
-                    max=15,
-                    advanced=True,
-                    tooltip="Which person of the motion to follow when it holds several, from 0.",
+                *strength_inputs(),
+                *optional_inputs(),
+                io.Image.Input(
+                    "continue_motion",
+                    optional=True,
+                    tooltip=(
+                        "Frames that end just before start_frame, to go on from (Wan-Animate, Wan-Animate-2, "
+                        "SCAIL-2)."
+                    ),
                 ),
             ],
             outputs=[
@@ -120,41 +69,25 @@ class AnimateConditioning(io.ComfyNode):
                     "latent", tooltip="Empty clip of the right size and length, for the sampler."
                 ),
                 io.Float.Output("fps", tooltip="Frame rate of the motion, for Create Video."),
+                io.Int.Output(
+                    "trim_latent", tooltip="Latent frames to cut before decoding, for Trim Video Latent."
+                ),
+                io.Int.Output(
+                    "trim_image", tooltip="Decoded frames to cut at the start, those of continue_motion."
+                ),
+                io.Int.Output(
+                    "length", tooltip="Frames to keep after that; engines make 4 n + 1, so up to 3 too many."
+                ),
             ],
         )
 
     @classmethod
-    def execute(
-        cls,
-        model,
-        positive,
-        negative,
-        motion,
-        identity,
-        width,
-        height,
-        start_frame,
-        length,
-        body_strength,
-        hand_strength,
-        face_strength,
-        person,
-    ) -> io.NodeOutput:
-        conditions, size = animate_conditions(
-            motion,
-            identity,
-            params=params_of(model),
-            size=(width, height),
-            start=start_frame,
-            length=length,
-            strengths={"body": body_strength, "hands": hand_strength, "face": face_strength},
-            track=person,
-            **hooks(),
+    def execute(cls, motion, start_frame, length, continue_motion=None, **inputs) -> io.NodeOutput:
+        parts, request = parts_and_request({"motion": motion, **inputs})
+        made, frames = one_run(parts, request, start_frame, length, before=continue_motion, **hooks())
+        return io.NodeOutput(
+            made.positive, made.negative, made.latent, motion.fps, made.trim_latent, made.trim_image, frames
         )
-        guided = conditions.drop("body", "hands", "face", "identity")
-        latent = empty_latent(conditions.moved.shape[2], size)
-        told = attach(positive, conditions, span=(identity.start, identity.end))
-        return io.NodeOutput(told, attach(negative, guided), latent, motion.fps)
 
 
 class DistilledSampler(io.ComfyNode):

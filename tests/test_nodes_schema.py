@@ -13,13 +13,13 @@ DOCS = Path(__file__).resolve().parents[1] / "js" / "docs"
 IDS = [
     f"KMC_{name}"
     for name in (
-        "AdjustMotion", "AnchorColor", "AnimateConditioning", "ApplyCamera", "CheckMotion", "CombineMotion",
-        "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
+        "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLongVideo",
+        "ApplyCamera", "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler", "EncodeBodyMotion", "EncodeFaceMotion",
         "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage", "ExampleVideo",
         "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects", "MirrorMotion",
-        "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints", "PreviewMotion",
-        "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson",
-        "SelectView",
+        "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints", "PlanWindows",
+        "PreviewMotion", "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject",
+        "SelectPerson", "SelectView",
         "SmoothMotion", "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip

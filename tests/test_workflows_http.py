@@ -16,12 +16,13 @@ from harness.over_http import HttpHost
 from harness.results import RunResult
 from harness.video_files import facts_of, frames_of, write_video
 from host_install import DEFAULT_VERSION
-from workflow_plan import PLANS
+from workflow_engines import ALL_PLANS
+from workflow_plan import Plan
 
 FRAMES, FPS = 6, 15
 LONG_FRAMES = 70  # three batches of extraction
 SIDE = 128  # of the preview and of the result
-NAMES = [plan.name for plan in PLANS]
+NAMES = [plan.name for plan in ALL_PLANS if not plan.models]  # those that need no files
 Prompt = dict[str, dict[str, Any]]
 MakePrompt = Callable[..., Prompt]
 
@@ -32,8 +33,9 @@ def make_prompt(http_host: HttpHost) -> MakePrompt:
 
     def make(name: str, video: Path) -> Prompt:
         prompt = json.loads((workflows.PROMPTS / f"{name}.json").read_text("utf-8"))
-        for class_type in ("KMC_PreviewMotion", "KMC_RestoreDetail"):
-            entry(prompt, class_type)["inputs"]["longest_side"] = SIDE
+        for each in prompt.values():
+            if each["class_type"] in ("KMC_PreviewMotion", "KMC_RestoreDetail"):
+                each["inputs"]["longest_side"] = SIDE
         return prompt_with(prompt, video=video.name)
 
     return make
@@ -69,6 +71,15 @@ def test_the_files_are_what_the_plan_describes(http_host: HttpHost) -> None:
         pytest.skip("the files are written with the schemas of one version")
     for path, text in workflows.files_of(http_host.get("/object_info")).items():
         assert path.read_text("utf-8") == text, f"{path.name} is out of date: run python tools/workflows.py"
+
+
+@pytest.mark.parametrize("plan", [plan for plan in ALL_PLANS if plan.models], ids=lambda plan: plan.name)
+def test_an_engines_workflow_lacks_nothing_but_its_files(http_host: HttpHost, plan: Plan) -> None:
+    prompt = json.loads((workflows.PROMPTS / f"{plan.name}.json").read_text("utf-8"))
+    result = http_host.queue(prompt)
+    errors = [error for node in result.node_errors.values() for error in node["errors"]]
+    assert {error["type"] for error in errors} == {"value_not_in_list"}
+    assert {error["extra_info"]["received_value"] for error in errors} == {each.name for each in plan.models}
 
 
 @pytest.mark.parametrize("name", NAMES)

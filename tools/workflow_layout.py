@@ -21,6 +21,7 @@ SHOWN = {
     "KMC_ExampleVideo": 330,
     "KMC_PreviewMotion": 340,
     "KMC_DistilledSampler": 240,
+    "KMC_AnimateLongVideo": 240,
     "SaveVideo": 340,
 }
 MULTILINE = {"KMC_EnhancePrompt": 1, "KMC_CreateSubject": 1, "CLIPTextEncode": 1}

@@ -8,6 +8,15 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class ModelFile:
+    """A file that a loader loads; the page offers to download it where it is missing."""
+
+    name: str
+    folder: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Link:
     """The output of another step, by the step's key and the output's name."""
 
@@ -22,6 +31,7 @@ class Step:
     type: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
+    models: tuple[ModelFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,11 @@ class Plan:
     name: str
     id: str
     groups: tuple[Group, ...]
+
+    @property
+    def models(self) -> tuple[ModelFile, ...]:
+        """Files that do not come with the pack; without any the workflow runs as it is."""
+        return tuple(model for group in self.groups for step in group.steps.values() for model in step.models)
 
 
 @dataclass(frozen=True)

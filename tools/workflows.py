@@ -3,8 +3,8 @@
     python tools/workflows.py            write workflows/*.json and tests/workflows/*.json
     python tools/workflows.py --check    tell whether they are what this file describes, change nothing
 
-Both come from one description (tools/workflow_plan.py) and from the schemas of the running host, so input
-orders, default values and socket types are never written by hand and cannot drift.
+Both come from one description (tools/workflow_plan.py, tools/workflow_engines.py) and from the schemas of the
+running host, so input orders, default values and socket types are never written by hand and cannot drift.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Any
 
 from host import PACK_FOLDER, ROOT, running_host
 from host_install import HostError
+from workflow_engines import ALL_PLANS
 from workflow_layout import place_groups
-from workflow_plan import PLANS, Link, Plan, Step
+from workflow_plan import Link, Plan, Step
 
 Schema = Mapping[str, Any]  # one node of the host's /object_info
 GRAPHS, PROMPTS = ROOT / "workflows", ROOT / "tests" / "workflows"
@@ -32,7 +33,7 @@ GRAPH_VERSION = 0.4  # of the page's file format
 def files_of(schemas: Mapping[str, Schema]) -> dict[Path, str]:
     """Text of every file that this tool writes."""
     files: dict[Path, str] = {}
-    for plan in PLANS:
+    for plan in ALL_PLANS:
         files[GRAPHS / f"{plan.name}.json"] = _text(graph(plan, schemas))
         files[PROMPTS / f"{plan.name}.json"] = _text(prompt(plan, schemas))
     return files
@@ -100,7 +101,9 @@ def _page_node(
         for slot, (name, kind) in enumerate(zip(schema["output_name"], schema["output"], strict=True))
     ]
     ours = {"cnr_id": PACK_FOLDER} if step.type.startswith("KMC_") else {"cnr_id": "comfy-core"}
-    node = {"inputs": inputs, "outputs": outputs, "properties": ours | {"Node name for S&R": step.type}}
+    files = [{"name": each.name, "url": each.url, "directory": each.folder} for each in step.models]
+    properties = ours | {"Node name for S&R": step.type} | ({"models": files} if files else {})
+    node = {"inputs": inputs, "outputs": outputs, "properties": properties}
     title = {"title": step.title} if step.title else {}
     return {"id": number, "type": step.type, **title, **node, "widgets_values": _widget_values(step, schema)}
 

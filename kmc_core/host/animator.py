@@ -291,15 +291,14 @@ def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
+def is_animator(model: Any) -> bool:
+    """Whether `load_animator` made a MODEL."""
+    return isinstance(getattr(model.model, "diffusion_model", None), HostAnimator)
+
+
 def params_of(model: Any) -> AnimatorParams:
-    """Sizes of a MODEL that `load_animator` made. KMCError for any other model."""
-    network = getattr(model.model, "diffusion_model", None)
-    if not isinstance(network, HostAnimator):
-        raise KMCError(
-            f"Animate Conditioning drives the KMC animator, got {type(model.model).__name__}; use Load "
-            "Animator."
-        )
-    return network.params
+    """Sizes of a MODEL that `load_animator` made."""
+    return model.model.diffusion_model.params
 
 
 def attach(conditioning: Any, conditions: AnimatorConditions, span: tuple[float, float] = (0.0, 1.0)) -> Any:

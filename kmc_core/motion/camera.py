@@ -113,7 +113,12 @@ def apply_camera(motion: Motion, camera: Camera, *, strength: float = 1.0) -> Mo
     not seen stays as it is; confidences, intent, names and the size are kept. Raises KMCError as camera_path.
     """
     path = camera_path(camera, motion.frames, motion.size, strength=strength)
-    return replace(motion, tracks=tuple(_moved(track, path) for track in motion.tracks))
+    return moved_by(motion, path, motion.size)
+
+
+def moved_by(motion: Motion, path: Tensor, size: tuple[int, int]) -> Motion:
+    """The motion in another frame of `size` (width, height), by one similarity for each frame [F, 2, 3]."""
+    return replace(motion, size=size, tracks=tuple(_moved(track, path) for track in motion.tracks))
 
 
 def _eased(share: Tensor) -> Tensor:

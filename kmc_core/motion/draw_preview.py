@@ -1,8 +1,8 @@
 """Motions as people want to see them: shaded coloured limbs in depth order, on black or over the clip."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ Array = np.ndarray
 
 # Hues go around the body in the customary OpenPose order: right arm red to yellow, left arm yellow to green,
 # right leg green to cyan, left leg cyan to blue, head violet to pink.
-BONE_COLOURS: Final[dict[tuple[str, str], Colour]] = {
+Part = Literal["body", "hands", "face"]
+BONE_COLOURS: Final[Mapping[tuple[str, str], Colour]] = {
     ("neck", "pelvis"): (150, 150, 165),
     ("neck", "r_shoulder"): (226, 58, 52),
     ("r_shoulder", "r_elbow"): (236, 104, 44),
@@ -84,13 +85,15 @@ def draw_motion(
     *,
     size: tuple[int, int] | None = None,
     background: Iterable[Tensor] | None = None,
+    parts: Sequence[Part] = ("body", "hands", "face"),
+    bones: Mapping[tuple[str, str], Colour] = BONE_COLOURS,
 ) -> Iterator[Tensor]:
     """Draw every track; yields uint8 chunks [n, 3, H, W], so that memory does not grow with the clip.
 
     On black at `size` (width, height; None: the motion's own), or over `background`: the clip's frames as
-    uint8 chunks [n, 3, H, W] of any length, dimmed, which then give the size. Points with a
-    confidence below 0.3 are left out, uncertain ones are faint. Raises KMCError when motion and background
-    differ in length.
+    uint8 chunks [n, 3, H, W] of any length, dimmed, which then give the size. `bones` names
+    the body's bones by their ends, with their colours. Points with a confidence below 0.3 are left out,
+    uncertain ones are faint. Raises KMCError when motion and background differ in length.
     """
     if background is not None and size is not None:
         raise KMCError("Give a size or a background, not both: the background's frames have a size.")
@@ -102,7 +105,7 @@ def draw_motion(
         scale = (canvas.shape[2] / motion.size[0], canvas.shape[1] / motion.size[1])
         for index, image in enumerate(canvas):
             for track in motion.tracks:
-                _paint_track(image, track, done + index, scale)
+                _paint_track(image, track, done + index, scale, parts, bones)
         done += len(canvas)
         yield torch.from_numpy(canvas).permute(0, 3, 1, 2)
     if done < motion.frames:
@@ -126,16 +129,19 @@ def _dimmed(background: Iterable[Tensor]) -> Iterator[Array]:
         yield levels[chunk.permute(0, 2, 3, 1).cpu().numpy()]
 
 
-def _paint_track(image: Array, track: Track, frame: int, scale: tuple[float, float]) -> None:
+def _paint_track(
+    image: Array, track: Track, frame: int, scale: tuple[float, float], parts: Sequence[Part],
+    bones: Mapping[tuple[str, str], Colour],
+) -> None:  # fmt: skip
     """Paint one person into [H, W, 3], far things first."""
     mean_scale = (scale[0] * scale[1]) ** 0.5
     stretch = np.array([*scale, mean_scale, 1.0])
     unit = _unit(track, frame) * mean_scale
     body = None if track.body is None else track.body[frame].float().cpu().numpy() * stretch
     strokes: list[_Stroke] = []
-    if body is not None:
-        strokes += _body_strokes(body, unit)
-    if track.hands is not None:
+    if body is not None and "body" in parts:
+        strokes += _body_strokes(body, unit, bones)
+    if track.hands is not None and "hands" in parts:
         hands = track.hands[frame].float().cpu().numpy() * stretch
         for side, wrist in ((LEFT, "l_wrist"), (RIGHT, "r_wrist")):
             depth = 0.0 if body is None or body[JOINT[wrist], 3] < SEEN else float(body[JOINT[wrist], 2])
@@ -172,9 +178,9 @@ def _opacity(confidence: float) -> float:
     return min(1.0, FAINT + (1 - FAINT) * (confidence - SEEN) / (FULL_CONFIDENCE - SEEN))
 
 
-def _body_strokes(body: Array, unit: float) -> list[_Stroke]:
+def _body_strokes(body: Array, unit: float, bones: Mapping[tuple[str, str], Colour]) -> list[_Stroke]:
     strokes = []
-    for (start, end), colour in BONE_COLOURS.items():
+    for (start, end), colour in bones.items():
         share = HEAD_RADIUS if end[2:] in ("eye", "ear") else FOOT_RADIUS if end[2:] in FOOT else BONE_RADIUS
         radius = max(unit * share, SMALLEST_RADIUS)
         strokes += _bone(body[JOINT[start]], body[JOINT[end]], 0.0, radius, colour)

@@ -1,0 +1,140 @@
+"""The inputs that all nodes share that drive an engine, and what is made of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..kmc_core.host.engines import driver_of, request_for
+from ..kmc_core.host.wan import Parts
+from . import sockets
+
+STRENGTHS = {"body_strength": "body", "hand_strength": "hands", "face_strength": "face"}
+
+
+def main_inputs() -> list[Any]:
+    """Model, prompts, motion, identity and size."""
+    follows = "0 follows the other side in the picture's shape; both 0: the area the engine was trained for."
+    return [
+        io.Model.Input(
+            "model",
+            tooltip=(
+                "The animator from Load Animator, or Wan-Animate, Wan-Animate-2, SCAIL or SCAIL-2 from Load "
+                "Diffusion Model."
+            ),
+        ),
+        io.Conditioning.Input("positive", tooltip="The positive prompt from CLIP Text Encode."),
+        io.Conditioning.Input(
+            "negative", tooltip="The negative prompt from CLIP Text Encode; counts when cfg is above 1."
+        ),
+        sockets.Motion.Input("motion", tooltip="What to do, fitted to the subject by Retarget Motion."),
+        sockets.Identity.Input("identity", tooltip="Who does it, from Inject Identity."),
+        io.Int.Input("width", default=0, min=0, max=4096, step=16, tooltip=f"Width of the result. {follows}"),
+        io.Int.Input(
+            "height", default=0, min=0, max=4096, step=16, tooltip=f"Height of the result. {follows}"
+        ),
+    ]
+
+
+def strength_inputs() -> list[Any]:
+    """How closely each part follows, and which person."""
+
+    def strength(name: str, text: str) -> Any:
+        return io.Float.Input(name, default=1.0, min=0.0, max=1.0, step=0.05, tooltip=text)
+
+    return [
+        strength("body_strength", "How closely the body follows. 0 leaves it to the engine."),
+        strength("hand_strength", "How closely hands and fingers follow. 0 leaves them to the engine."),
+        strength(
+            "face_strength", "How closely expression and head turn follow. 0 leaves them to the engine."
+        ),
+        io.Int.Input(
+            "person",
+            default=0,
+            min=0,
+            max=15,
+            advanced=True,
+            tooltip="Which person of the motion to follow when it holds several, from 0.",
+        ),
+    ]
+
+
+def optional_inputs() -> list[Any]:
+    """What only some engines need."""
+
+    def share(name: str, default: float, text: str) -> Any:
+        return io.Float.Input(
+            name, default=default, min=0.0, max=1.0, step=0.01, optional=True, advanced=True, tooltip=text
+        )
+
+    return [
+        io.Vae.Input("vae", optional=True, tooltip="The engine's VAE; all but the KMC animator need it."),
+        io.ClipVision.Input(
+            "clip_vision",
+            optional=True,
+            tooltip="From Load CLIP Vision: clip_vision_h.safetensors. All but the KMC animator need it.",
+        ),
+        io.MultiType.Input(
+            "video",
+            [io.Video, io.Image],
+            optional=True,
+            tooltip=(
+                "The driving video: Wan-Animate looks at its face, Wan-Animate-2 and SCAIL-2 at all of it."
+            ),
+        ),
+        sockets.Motion.Input(
+            "video_motion",
+            optional=True,
+            tooltip="The motion before Retarget Motion: it tells where in the video person and face are.",
+        ),
+        io.Mask.Input(
+            "mask",
+            optional=True,
+            tooltip=(
+                "Masks of the person in the video, one or one a frame, for SCAIL-2 and for replacement. "
+                "Without them the motion's outline serves."
+            ),
+        ),
+        io.Conditioning.Input(
+            "motion_prompt",
+            optional=True,
+            tooltip="What is done, from CLIP Text Encode, for Wan-Animate-2.",
+        ),
+        io.Boolean.Input(
+            "replace_person",
+            default=False,
+            optional=True,
+            tooltip=(
+                "Keep the video and put the character in its person's place (Wan-Animate, SCAIL-2). Fit the "
+                "motion with placement match video."
+            ),
+        ),
+        share("guide_start", 0.0, "From which part of the sampling on pose and face count."),
+        share("guide_end", 1.0, "Up to which part of the sampling pose and face count."),
+    ]
+
+
+def parts_and_request(inputs: Mapping[str, Any]) -> tuple[Parts, Any]:
+    """The host's objects and the core's request out of a node's inputs, by their names."""
+    parts = Parts(
+        inputs["model"],
+        inputs["positive"],
+        inputs["negative"],
+        inputs.get("vae"),
+        inputs.get("clip_vision"),
+        inputs.get("motion_prompt"),
+        (inputs.get("guide_start", 0.0), inputs.get("guide_end", 1.0)),
+    )
+    request = request_for(
+        inputs["model"],
+        inputs["motion"],
+        inputs["identity"],
+        (inputs["width"], inputs["height"]),
+        {part: inputs[name] for name, part in STRENGTHS.items()},
+        person=inputs["person"],
+        driver=driver_of(
+            inputs.get("video"), inputs.get("video_motion"), inputs.get("mask"), inputs["motion"].fps
+        ),
+        replace_person=inputs.get("replace_person", False),
+    )
+    return parts, request

@@ -1,0 +1,181 @@
+"""A video of any length in one run, and its windows for those who loop themselves."""
+
+from comfy_api.latest import InputImpl, io
+from server import PromptServer
+
+from ..kmc_core.engines.catalog import ENGINES
+from ..kmc_core.engines.windows import plan_windows
+from ..kmc_core.host.engines import engine_of
+from ..kmc_core.host.fingerprint import graph_name
+from ..kmc_core.host.long_video import Sampling, long_video
+from ..kmc_core.motion.part import part_of
+from . import sockets
+from .animate import LONGEST
+from .engine_inputs import main_inputs, optional_inputs, parts_and_request, strength_inputs
+
+# Their makers in the graph name them: a model or a sampler has no content that could be read.
+NAMED_BY_GRAPH = (
+    "model", "positive", "negative", "vae", "clip_vision", "video", "motion_prompt", "sampler", "guider",
+)  # fmt: skip
+
+
+class AnimateLongVideo(io.ComfyNode):
+    """See kmc_core.host.long_video."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="KMC_AnimateLongVideo",
+            display_name="Animate Long Video",
+            category="KMC/animate",
+            description=(
+                "Animate a motion of any length, window by window: exactly its frames, with its frame rate "
+                "and sound. Finished windows stay on disk, so a cancelled run goes on where it was."
+            ),
+            search_aliases=["long video", "loop", "extend", "sliding window", "resume"],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
+            inputs=[
+                *main_inputs(),
+                *_span_inputs(),
+                *strength_inputs(),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Seed of the first window; the next has one more, and so on.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=4,
+                    min=1,
+                    max=200,
+                    tooltip="Steps of the model's simple schedule. Not used when sigmas are connected.",
+                ),
+                io.Float.Input(
+                    "cfg",
+                    default=1.0,
+                    min=0.0,
+                    max=20.0,
+                    step=0.1,
+                    tooltip="Guidance; 1 is off and takes half the time. Not used with a guider.",
+                ),
+                io.Boolean.Input(
+                    "anchor_colours",
+                    default=True,
+                    tooltip=(
+                        "Take back what every window shifts in brightness and colour, towards the first "
+                        "window. Counts for engines that go on from their own frames."
+                    ),
+                ),
+                *optional_inputs(),
+                io.Sampler.Input("sampler", optional=True, tooltip="From KSamplerSelect. Without: euler."),
+                io.Sigmas.Input(
+                    "sigmas", optional=True, tooltip="From a scheduler such as Basic Scheduler, used by all."
+                ),
+                io.Guider.Input(
+                    "guider",
+                    optional=True,
+                    tooltip=(
+                        "Basic Guider or CFG Guider on the same model; its conditioning is replaced by each "
+                        "window's."
+                    ),
+                ),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="Sound of the driving video, from Video Info."
+                ),
+            ],
+            outputs=[
+                io.Video.Output("video", tooltip="The whole video with its sound, for Save Video."),
+                io.Int.Output("frames", tooltip="Number of its frames."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        motion,
+        start_frame,
+        length,
+        seed,
+        steps,
+        cfg,
+        anchor_colours,
+        sampler=None,
+        sigmas=None,
+        guider=None,
+        audio=None,
+        **inputs,
+    ) -> io.NodeOutput:
+        parts, request = parts_and_request({"motion": motion, **inputs})
+        node = cls.hidden.unique_id
+        path, frames = long_video(
+            parts,
+            request,
+            Sampling(seed, steps, cfg, sampler, sigmas, guider),
+            start=start_frame,
+            length=length,
+            sound=audio,
+            anchor_colour=anchor_colours,
+            graph=graph_name(cls.hidden.dynprompt, node, NAMED_BY_GRAPH),
+            tell=lambda text: PromptServer.instance.send_progress_text(text, node),
+        )
+        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), frames)
+
+
+class PlanWindows(io.ComfyNode):
+    """See kmc_core.engines.windows."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="KMC_PlanWindows",
+            display_name="Plan Windows",
+            category="KMC/animate",
+            description="The windows that an engine makes a long motion in, as lists, for your own loops.",
+            search_aliases=["sliding window", "loop"],
+            inputs=[
+                io.Model.Input("model", tooltip="The engine; it tells the length and overlap of a window."),
+                sockets.Motion.Input("motion", tooltip="The motion that is to be animated."),
+                *_span_inputs(),
+            ],
+            outputs=[
+                io.Int.Output(
+                    "start_frame",
+                    is_output_list=True,
+                    tooltip="First new frame of each window, for Animate Conditioning.",
+                ),
+                io.Int.Output("length", is_output_list=True, tooltip="New frames of each window."),
+                io.Int.Output("windows", tooltip="How many there are."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model, motion, start_frame, length) -> io.NodeOutput:
+        frames = part_of(motion, start_frame, length).frames
+        windows = plan_windows(frames, ENGINES[engine_of(model)])
+        starts = [start_frame + window.first for window in windows]
+        return io.NodeOutput(starts, [window.end - window.first for window in windows], len(windows))
+
+
+def _span_inputs() -> list:
+    return [
+        io.Int.Input(
+            "start_frame",
+            default=0,
+            min=0,
+            max=LONGEST,
+            tooltip="First frame of the motion to use, from 0.",
+        ),
+        io.Int.Input(
+            "length",
+            default=0,
+            min=0,
+            max=LONGEST,
+            tooltip="Number of frames. 0 uses all up to the end.",
+        ),
+    ]
+
+
+NODES = [AnimateLongVideo, PlanWindows]
