@@ -220,7 +220,8 @@ def test_another_model_is_refused(host: InProcessHost) -> None:
         model = torch.nn.Linear(1, 1)
 
     prompt = animating(host, model=["other", 0]) | {"other": host.value(Other())}
-    assert "got Linear; use Load Animator." in (host.run(prompt).error or "")
+    error = host.run(prompt).error or ""
+    assert "This MODEL (Linear) cannot be driven by a motion. Load one of these with Load Animator" in error
 
 
 def test_motion_and_picture_become_a_video_with_the_sound_of_the_driver(host: InProcessHost) -> None:
