@@ -72,17 +72,16 @@ function addressOf({ filename, subfolder, type }) {
   return `/view?${new URLSearchParams({ filename, subfolder, type })}`
 }
 
-// Every Select Person that takes the motion of this input takes the person that is chosen.
+// The one Select Person that takes the motion of this input takes the person that is chosen; several have one each.
 function choosePerson(node, index, input) {
   const source = sourceOf(node, input)
   if (!source || index === null) return
   const beside = node.graph.nodes.filter((other) => other.comfyClass === SELECT && sourceOf(other, 'motion') === source)
-  for (const { widgets } of beside) {
-    for (const [name, value] of [['by', 'number'], ['number', index]]) {
-      const widget = widgets.find((each) => each.name === name)
-      widget.value = value
-      widget.callback?.(value)
-    }
+  if (beside.length !== 1) return
+  for (const [name, value] of [['by', 'number'], ['number', index]]) {
+    const widget = beside[0].widgets.find((each) => each.name === name)
+    widget.value = value
+    widget.callback?.(value)
   }
 }
 

@@ -32,6 +32,15 @@ def at(ways: torch.Tensor | float, **only: bool) -> Track:
     )
 
 
+def test_another_body_never_seen_beside_the_first_is_another_person() -> None:
+    first, second = at(0.0, body=True), at(250.0, body=True)
+    assert first.body is not None and second.body is not None
+    first.body[FRAMES // 2 :] = 0
+    second.body[: FRAMES // 2] = 0
+    joined = join_people(motion(first), [second])
+    assert joined.tracks[0] is first and joined.tracks[1] is second
+
+
 def motion(*tracks: Track) -> Motion:
     return Motion(25.0, (640, 720), tracks)
 

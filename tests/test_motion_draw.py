@@ -32,6 +32,14 @@ def maps_of(
     return limb_maps(body, hands, face, size=SIZE, scale=SCALE, **options)
 
 
+def test_parts_that_are_not_asked_for_are_not_drawn() -> None:
+    motion = person(2)
+    faceless = replace(motion, tracks=(replace(motion.tracks[0], face=None),))
+    with_face, without = (next(draw_motion(each, parts=("body",))) for each in (motion, faceless))
+    assert torch.equal(with_face, without) and int(without.max()) > 0
+    assert not torch.equal(next(draw_motion(motion)), with_face)
+
+
 def test_every_limb_lies_on_its_joints_and_nowhere_else() -> None:
     body, hands, face = parts(person(5))
     maps = maps_of(body, hands, face)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from kmc_core.errors import KMCError
+from kmc_core.motion import files
 from kmc_core.motion.files import (
     MOTION_FILE,
     load_motion,
@@ -124,10 +126,20 @@ def test_values_that_are_no_finite_numbers_are_refused_by_name(
 ) -> None:
     face = motion.tracks[0].face
     assert face is not None
-    face.rotation[3, 1, 1] = value
-    save_motion(motion, tmp_path / "m")
+    path = tmp_path / "m"
+    save_motion(motion, path)
+    face.rotation[0, 0, 0] = value
+    with pytest.raises(
+        KMCError, match="motion's tracks.0.face.rotation hold values .* Make the motion again"
+    ):
+        save_motion(motion, path)
+    header, payload = files._split(path.read_bytes())  # a file that somebody else made
+    start = header["tracks.0.face.rotation"]["data_offsets"][0]
+    payload = payload[:start] + struct.pack("<f", value) + payload[start + 4 :]
+    header["__metadata__"][files.CHECKSUM_KEY] = files._checksum(payload)
+    path.write_bytes(files._join(header, payload))
     with pytest.raises(KMCError, match="'m' is damaged: the tensor 'tracks.0.face.rotation' holds values"):
-        load_motion(tmp_path / "m")
+        load_motion(path)
 
 
 @pytest.mark.parametrize("keep", [0, 5, 100, 2000, -1])

@@ -162,6 +162,20 @@ def test_a_step_aside_needs_no_high_feet() -> None:
     assert named(filmed(standing(), shift)) == {"step aside"}
 
 
+@pytest.mark.parametrize(
+    ("joints", "lost"),
+    [(("pelvis", "l_hip", "r_hip", "l_ankle", "r_ankle"), slice(40, 43)), (("l_ankle",), slice(0, None, 4))],
+)
+def test_joints_that_are_lost_for_a_while_are_no_step_aside(joints: tuple[str, ...], lost: slice) -> None:
+    shift = torch.stack([0.05 * torch.sin(2 * math.pi * 0.5 * seconds()), *torch.zeros(2, FRAMES)], -1)
+    motion = filmed(standing(), shift)
+    body = motion.tracks[0].body
+    assert body is not None
+    for joint in joints:
+        body[lost, JOINT[joint]] = 0
+    assert "step aside" not in named(motion)
+
+
 def test_somebody_who_stands_is_idle_with_both_feet_on_the_ground() -> None:
     intent = find_intent(moves("idle").tracks[0], FPS)
     assert [action.name for action in intent.actions] == ["idle"]

@@ -31,7 +31,7 @@ def combine(motion: Motion, other: Motion, take: Take, share: float = 1.0) -> Mo
     expression and gaze onto the head, which keeps its own turn where it shows a face. Person by person; who
     has no counterpart, or one without that part, stays. Names and intents are those of `motion`. `other` is
     brought to its frame rate and size and cut to its length; KMCError when it is shorter, when nobody in it
-    has the part, and for an unknown part or share.
+    who has a counterpart has the part, and for an unknown part or share.
     """
     if take not in ("blend", "hands", "face"):
         raise KMCError(f"The part to take is '{take}'; choose blend, hands or face.")
@@ -40,9 +40,12 @@ def combine(motion: Motion, other: Motion, take: Take, share: float = 1.0) -> Mo
     fitting: dict[str, Callable[[Track, Track], Track]] = {
         "blend": _with_all, "hands": _with_hands, "face": _with_face,
     }  # fmt: skip
-    if take != "blend" and all(getattr(track, take) is None for track in other.tracks):
+    if take != "blend" and all(getattr(track, take) is None for track in other.tracks[: len(motion.tracks)]):
         node = {"hands": "Encode Hand Motion", "face": "Encode Face Motion"}[take]
-        raise KMCError(f"The other motion has no {take}; add the part with {node}.")
+        raise KMCError(
+            f"The other motion has no {take} for the people of the first; add the part with {node}, or choose "
+            "the person with Select Person."
+        )
     tracks = list(motion.tracks)
     for index, (own, theirs) in enumerate(zip(motion.tracks, _matched(other, motion).tracks, strict=False)):
         goal = fitting[take](own, theirs)

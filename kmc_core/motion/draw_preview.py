@@ -147,15 +147,16 @@ def _paint_track(
             depth = 0.0 if body is None or body[JOINT[wrist], 3] < SEEN else float(body[JOINT[wrist], 2])
             strokes += _hand_strokes(hands[side], depth, unit)
     strokes.sort(key=lambda stroke: -stroke.depth)
-    face_opacity = 0.0 if track.face is None else _opacity(float(track.face.confidence[frame]))
+    face = track.face if "face" in parts else None
+    face_opacity = 0.0 if face is None else _opacity(float(face.confidence[frame]))
     face_depth = 0.0 if body is None else float(body[JOINT["nose"], 2])
     for stroke in strokes:
-        if face_opacity and track.face is not None and stroke.depth < face_depth - FACE_BEFORE * unit:
-            _paint_face(image, track.face.landmarks[frame].float().cpu().numpy() * stretch[:3], face_opacity)
+        if face_opacity and face is not None and stroke.depth < face_depth - FACE_BEFORE * unit:
+            _paint_face(image, face.landmarks[frame].float().cpu().numpy() * stretch[:3], face_opacity)
             face_opacity = 0.0
         _paint(image, stroke)
-    if face_opacity and track.face is not None:
-        _paint_face(image, track.face.landmarks[frame].float().cpu().numpy() * stretch[:3], face_opacity)
+    if face_opacity and face is not None:
+        _paint_face(image, face.landmarks[frame].float().cpu().numpy() * stretch[:3], face_opacity)
 
 
 def _unit(track: Track, frame: int) -> float:

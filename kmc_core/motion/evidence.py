@@ -12,6 +12,7 @@ from .bones import SEEN
 from .contacts import find_feet, local_ground
 from .skeleton import JOINT
 from .solid import Side, Solid
+from .trajectory import filled
 from .types import Contact, ContactKind, Track
 
 FLICKER: Final = 0.15  # seconds to both sides over which shoulders found the wrong way round are mended
@@ -78,7 +79,10 @@ class Evidence:
         From there, because a size that wavers from frame to frame would move all that is far from 0.
         """
         assert self.track.body is not None
-        path = self.track.body[:, [JOINT[name] for name in names], :2].float().mean(dim=1)
+        joints = self.track.body[:, [JOINT[name] for name in names]].float()
+        path = torch.stack(
+            [filled(joint[..., :2], joint[..., 3] >= SEEN) for joint in joints.unbind(1)]
+        ).mean(0)
         return (path - path.median(dim=0).values) / self.torso[:, None]
 
     @cached_property

@@ -140,15 +140,20 @@ def save_tensors(
 ) -> None:
     """Write tensors and the JSON-able mapping `about` as a file of this kind, atomically.
 
-    Raises KMCError when the disk refuses the file.
+    Raises KMCError for values that are no finite numbers and when the disk refuses the file.
     """
     _write_whole(Path(path), pack_tensors(kind, tensors, about))
 
 
 def pack_tensors(kind: FileKind, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
-    """The bytes of the file that `save_tensors` writes."""
+    """The bytes of the file that `save_tensors` writes. KMCError for values that are no finite numbers."""
     # Copies, because safetensors refuses tensors that share memory, which views of one batch do.
     owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    if broken := [name for name, tensor in owned.items() if not bool(tensor.isfinite().all())]:
+        raise KMCError(
+            f"The {kind.name}'s {', '.join(broken)} hold values that are no finite numbers; such a "
+            f"file could not be loaded again. Make the {kind.name} again from its video or pictures."
+        )
     metadata = {
         kind.version_key: str(kind.version),
         kind.fields_key: json.dumps(dict(about), sort_keys=True),

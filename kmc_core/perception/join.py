@@ -11,6 +11,7 @@ from ..motion.skeleton import HEAD_JOINTS, JOINT, WRISTS
 from ..motion.types import Motion, Track
 from .matching import least_cost
 
+PARTS = ("body", "hands", "face")
 TRUNK = [JOINT["neck"], JOINT["pelvis"]]
 NEAR = 0.15  # of a body's extent, about a head: how far off the same place of one person can be found
 
@@ -20,10 +21,14 @@ def join_people(motion: Motion, found: Sequence[Track]) -> Motion:
 
     That is the track whose head, wrists or trunk are where they are in the new parts: by the median over the
     frames that show both, for all people at once. Who is in no track gets a new one, in the order given. One
-    person joins a motion of one also where the two show nothing in common, as a face and hands.
+    person joins a motion of one also where the two have no part in common, as a face and hands.
     """
     ways = [[_way(new, old) for old in motion.tracks] for new in found]
-    if len(found) == len(motion.tracks) == 1 and math.isnan(ways[0][0]):
+    if (
+        len(found) == len(motion.tracks) == 1
+        and math.isnan(ways[0][0])
+        and not _shared(found[0], *motion.tracks)
+    ):
         return replace(motion, tracks=(_with_parts(motion.tracks[0], found[0]),))
     tracks = list(motion.tracks)
     cost = [[way if way < 1 else math.inf for way in row] for row in ways]
@@ -33,6 +38,11 @@ def join_people(motion: Motion, found: Sequence[Track]) -> Motion:
         else:
             tracks[index] = _with_parts(tracks[index], new)
     return replace(motion, tracks=tuple(tracks))
+
+
+def _shared(a: Track, b: Track) -> bool:
+    """Whether two tracks have a part in common."""
+    return any(getattr(a, part) is not None and getattr(b, part) is not None for part in PARTS)
 
 
 def add_parts(motion: Motion, parts: Sequence[Track]) -> Motion:
@@ -52,7 +62,7 @@ def _with_parts(track: Track, new: Track) -> Track:
 
     With another body go the metric joints and the intent that were read from the old one.
     """
-    parts = {name: getattr(new, name) for name in ("body", "hands", "face") if getattr(new, name) is not None}
+    parts = {name: getattr(new, name) for name in PARTS if getattr(new, name) is not None}
     if new.body is not None:
         parts |= {"world": new.world, "intent": None}
     return replace(track, **parts)

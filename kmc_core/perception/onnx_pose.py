@@ -44,7 +44,7 @@ def encode_whole_body(
     """
     if people < 1:
         raise KMCError(f"{people} people were asked for; ask for at least 1.")
-    who = WhoIsWho(clip.fps, clip.size, choose, point)
+    who = WhoIsWho(clip.fps, clip.size, choose, point, people)
     chunks = []
     for frames, span in stream(clip, motion, progress, check):
         met: list[Met] = []

@@ -38,7 +38,7 @@ class PeopleTracker:
         point: tuple[float, float],
     ) -> None:
         self._nets, self._size, self._most = nets, size, most
-        self._who = WhoIsWho(fps, size, choose, point)
+        self._who = WhoIsWho(fps, size, choose, point, most)
         self._rois: dict[Person, Tensor] = {}  # [4] where each was last
         self._start = 0  # number of the next chunk's first frame
 

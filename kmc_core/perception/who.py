@@ -67,15 +67,23 @@ class Person:
 class WhoIsWho:
     """Finds each sighting's person. Numbers 0, 1, ... are given in the order of `choose` and of coming.
 
-    `point` is a place in shares of the picture's `size`, for "at point". KMCError for another choice.
+    `point` is a place in shares of the picture's `size`, for "at point". Of the people out of sight the first
+    `most` are remembered longest. KMCError for another choice.
     """
 
-    def __init__(self, fps: float, size: tuple[int, int], choose: Choose, point: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        fps: float,
+        size: tuple[int, int],
+        choose: Choose,
+        point: tuple[float, float],
+        most: int = AWAY,
+    ) -> None:
         if choose not in get_args(Choose):
             raise KMCError(
                 f"People are chosen by {', '.join(get_args(Choose))}, not by '{choose}'; use one of these."
             )
-        self._fps, self._choose = fps, choose
+        self._fps, self._choose, self._most = fps, choose, most
         self._point = torch.tensor([point[0] * size[0], point[1] * size[1]])
         self._known: list[Person] = []
         self._numbered = 0
@@ -90,8 +98,13 @@ class WhoIsWho:
                 people.append(self._known[index])
                 self._remember(self._known[index], sighting, frame)
         self._number(people, sightings)
-        away = [person for person in self._known if person not in people and person.number is not None]
-        self._known = people + sorted(away, key=lambda person: -person.frame)[:AWAY]
+        away = [
+            (person.number >= self._most, -person.frame, person)
+            for person in self._known
+            if person not in people and person.number is not None
+        ]
+        away.sort(key=lambda entry: entry[:2])
+        self._known = people + [person for *_, person in away[:AWAY]]
         return people
 
     def lately(self, frame: int) -> list[Person]:

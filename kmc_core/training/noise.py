@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import KMCError
+from ..motion.skeleton import JOINT
 from ..motion.types import Motion, Track
 from ..perception.clips import TensorClip
 from ..perception.extract import encode_body, encode_face, encode_hands
@@ -20,6 +21,8 @@ DEPTH_NOISE: Final = 0.03  # of a joint over a whole clip: depths are wrong stea
 HAND_NOISE: Final = 0.007
 LANDMARK_NOISE: Final = 0.004
 HAND_LOST: Final = 0.3  # share of visible hands that are not found
+# Medians of a normal error's size and of its distance in the plane, in standard deviations.
+DEPTH_MEDIAN, POINT_MEDIAN = 0.6745, 1.1774
 SEEN_AT: Final = 384  # detectors look at pictures of this side
 
 
@@ -65,8 +68,8 @@ def _reduced(motion: Motion, factor: float) -> Track:
 
 
 def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str, float]:
-    """Errors of the extractor on clips (shard, number, true track): medians of points as shares of the
-    picture's side, the spread of depths over the true one, and shares of visible hands and faces not found.
+    """Errors of the extractor on clips (shard, number, true track): standard deviations along each axis as
+    shares of the picture's side, judged by medians; and shares of hands, faces and people not found.
     """
     found: dict[str, list[Tensor]] = {}
 
@@ -84,7 +87,8 @@ def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str
         side = images.shape[-1]
         both = (got.body[..., 3] > 0) & (true.body[..., 3] > 0)
         tell("joint", (got.body - true.body)[..., :2].norm(dim=-1)[both] / side)
-        centred = [(b[..., 2] - b[:, 1:2, 2])[both & both[:, 1:2]] for b in (got.body, true.body)]
+        neck = slice(JOINT["neck"], JOINT["neck"] + 1)
+        centred = [(b[..., 2] - b[:, neck, 2])[both & both[:, neck]] for b in (got.body, true.body)]
         tell("depth", (centred[0] - centred[1]).abs() / side)
         there, seen = (hands[..., 3].mean(-1) > 0.5 for hands in (true.hands, got.hands))
         tell("hand", (got.hands - true.hands)[..., :2].norm(dim=-1)[there & seen] / side)
@@ -95,4 +99,7 @@ def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str
         tell("faces_lost", (~seen[there]).float())
     together = {name: torch.cat(values) for name, values in found.items()}
     shares = ("nobody", "hands_lost", "faces_lost")
-    return {k: float(v.mean() if k in shares else v.median()) for k, v in together.items()}
+    return {
+        k: float(v.mean() if k in shares else v.median() / (DEPTH_MEDIAN if k == "depth" else POINT_MEDIAN))
+        for k, v in together.items()
+    }
