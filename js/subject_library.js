@@ -22,8 +22,9 @@ app.registerExtension({
 async function asked(address, options) {
   const answer = await api.fetchApi(address, options).catch(() => null)
   if (!answer) throw new Error('ComfyUI does not answer.')
-  const body = await answer.json().catch(() => ({}))
-  if (!answer.ok) throw new Error(reason(body))
+  const body = await answer.json().catch(() => null)
+  if (!answer.ok) throw new Error(reason(body ?? {}))
+  if (body === null) throw new Error('The answer of ComfyUI cannot be read.')
   return body
 }
 

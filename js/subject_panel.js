@@ -152,7 +152,7 @@ function colours(palette) {
   const row = make('div', 'colours')
   for (const colour of palette) {
     const dot = make('i')
-    dot.style.background = colour
+    dot.style.backgroundColor = colour
     dot.title = colour
     row.append(dot)
   }

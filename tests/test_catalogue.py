@@ -1,6 +1,7 @@
 """The subject library as a folder: listed from heads, safe names, nothing lost by kills or by two at once."""
 
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -82,6 +83,7 @@ def test_malformed_files_are_told_and_never_crash(tmp_path: Path) -> None:
     [
         [], {}, {"views": []}, {"views": [3]}, {"views": [{"yaw": "x", "kind": "full"}]},
         {"views": [{"yaw": 0.0}]}, {"views": {"yaw": 1}}, {"views": [{"yaw": 1e999, "kind": None}]},
+        {"views": [{"yaw": 10**400, "kind": "full"}]}, {"views": [{"yaw": math.nan, "kind": "full"}]},
     ],
 )  # fmt: skip
 def test_a_strange_description_is_a_problem_of_its_entry_alone(tmp_path: Path, about: object) -> None:
@@ -90,9 +92,18 @@ def test_a_strange_description_is_a_problem_of_its_entry_alone(tmp_path: Path, a
     path = tmp_path / "x.safetensors"
     save_file({"x": torch.zeros(1)}, path, {"kmc_subject_version": "1", "kmc_subject": json.dumps(about)})
     entry = read_entry("x", path)
-    assert entry.problem or not entry.views or entry.views[0].kind == "None"
+    assert entry.problem or not entry.views
     with pytest.raises(KMCError):
         load_subject(path)
+
+
+def test_only_colours_reach_the_page_as_colours(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    about = {"views": [], "palette": ["#204080", "url(//x.example/a)", "#20408", "#204080;", 3]}
+    path = tmp_path / "x.safetensors"
+    save_file({"x": torch.zeros(1)}, path, {"kmc_subject_version": "1", "kmc_subject": json.dumps(about)})
+    assert read_entry("x", path).palette == ("#204080",)
 
 
 def test_a_list_tells_views_and_colours_from_the_heads_of_the_files(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The subject library: a folder of subject files that is listed, added to, renamed and thinned out safely."""
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from ..motion.files import LENGTH_BYTES
 from .library import SUBJECT_FILE, SUFFIX, load_subject, save_subject, subject_file
 from .types import Subject
 
+COLOUR: Final = re.compile("#[0-9a-f]{6}")
 LONGEST_HEAD: Final = 100_000_000  # bytes, the limit of the safetensors format
 
 
@@ -50,11 +53,11 @@ def read_entry(name: str, path: Path) -> Entry:
     try:
         about = json.loads(_head(path)["__metadata__"][SUBJECT_FILE.fields_key])
         views = tuple(_view_entry(view) for view in about["views"])
-        palette = tuple(str(colour) for colour in about.get("palette", ()))
+        palette = tuple(each for each in map(str, about.get("palette", ())) if COLOUR.fullmatch(each))
         return Entry(name, str(about.get("description", "")), views, palette)
     except KeyError:
         return Entry(name, problem="This is not a subject file.")
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return Entry(name, problem="The file is damaged.")
 
 
@@ -68,8 +71,10 @@ def _head(path: Path) -> Any:
 
 
 def _view_entry(view: Any) -> ViewEntry:
-    thumbnail, stranger = str(view.get("thumbnail", "")), bool(view.get("stranger"))
-    return ViewEntry(float(view["yaw"]), str(view["kind"]), thumbnail, stranger)
+    yaw, thumbnail = float(view["yaw"]), str(view.get("thumbnail", ""))
+    if not math.isfinite(yaw):
+        raise ValueError("a head is turned by a number of radians")  # and JSON has no other numbers
+    return ViewEntry(yaw, str(view["kind"]), thumbnail, bool(view.get("stranger")))
 
 
 def add_subject(subject: Subject, folder: Path, *, overwrite: bool = False) -> Path:
