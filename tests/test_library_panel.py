@@ -64,3 +64,17 @@ def test_the_routes_tell_what_is_wrong(http_host: HttpHost, library: Path) -> No
     for body in (b"", b"[]", b"{}", b"nonsense"):
         assert refusal("/kmc/subjects/delete", body).startswith("The library could not do this")
     assert len(list(library.iterdir())) == 2
+
+
+def test_a_page_of_another_site_cannot_delete(http_host: HttpHost, library: Path) -> None:
+    import urllib.error
+    import urllib.request
+
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):  # what a browser sends unasked
+        request = urllib.request.Request(
+            f"{http_host.url}/kmc/subjects/delete", b'{"name": "Ada"}', {"Content-Type": kind}
+        )
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        assert caught.value.code == 415
+    assert len(list(library.iterdir())) == 2

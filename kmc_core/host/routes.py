@@ -36,6 +36,8 @@ def _answering(action: Callable[[Any], None]) -> Any:
     """A handler that does the action with the request's JSON, and answers what is wrong by {"error": ...}."""
 
     async def handler(request: web.Request) -> web.Response:
+        if request.content_type != "application/json":  # other types a page of another site may send
+            return web.json_response({"error": "Send JSON, of content type application/json."}, status=415)
         try:
             await asyncio.to_thread(action, await request.json())
         except KMCError as error:
