@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
+import kmc_core.subject.catalogue as catalogue
 from kmc_core.errors import KMCError
 from kmc_core.subject.catalogue import (
     add_subject,
+    delete_subject,
     list_subjects,
     merge_subjects,
     read_entry,
@@ -159,6 +161,53 @@ def test_a_renamed_subject_knows_its_name_and_takes_nobodys(tmp_path: Path) -> N
     with pytest.raises(KMCError, match=r"cannot be a file's name"):
         rename_subject(renamed, "../Ada")
     assert renamed.exists() and rename_subject(renamed, "Grace") == renamed
+
+
+def test_a_rename_keeps_what_is_saved_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = add_subject(subject(), tmp_path)
+
+    def load(given: Path) -> object:
+        loaded = load_subject(given)
+        save_subject(replace(subject(), description="newer"), given)
+        return loaded
+
+    monkeypatch.setattr(catalogue, "load_subject", load)
+    with pytest.raises(KMCError, match=r"'Ada' was saved anew while it was renamed; both are kept."):
+        rename_subject(path, "Grace")
+    assert load_subject(path).description == "newer" and (tmp_path / "Grace.safetensors").exists()
+
+
+def test_only_subjects_are_deleted(tmp_path: Path) -> None:
+    path = add_subject(subject(), tmp_path)
+    other = tmp_path / "model.safetensors"
+    other.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(KMCError, match=r"'model.safetensors' is kept: The file is damaged."):
+        delete_subject(other)
+    delete_subject(path)
+    assert list(tmp_path.iterdir()) == [other]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_is_whole_from_the_start_and_takes_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refused(*given: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    def last_step(*given: object) -> None:
+        assert not (tmp_path / "Ada.safetensors").exists(), "a kill here would leave an empty file"
+        sync(*given)  # type: ignore[arg-type]
+
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", last_step)
+    if not links:
+        monkeypatch.setattr(os, "link", refused)
+    path = add_subject(subject(), tmp_path)
+    monkeypatch.setattr(os, "fsync", sync)
+    assert same(load_subject(path), subject()) and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(KMCError, match=r"has a subject 'Ada' already"):
+        add_subject(replace(subject(), description="other"), tmp_path)
+    assert same(load_subject(path), subject()) and list(tmp_path.iterdir()) == [path]
 
 
 def test_merged_subjects_have_the_views_of_both() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from ..errors import KMCError
-from ..subject.catalogue import list_subjects, rename_subject
+from ..subject.catalogue import delete_subject, list_subjects, rename_subject
 from . import folders
 
 
@@ -29,7 +29,7 @@ def _rename(body: Any) -> None:
 
 
 def _delete(body: Any) -> None:
-    folders.subject_path(str(body["name"])).unlink()
+    delete_subject(folders.subject_path(str(body["name"])))
 
 
 def _answering(action: Callable[[Any], None]) -> Any:

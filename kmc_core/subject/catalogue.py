@@ -83,32 +83,36 @@ def add_subject(subject: Subject, folder: Path, *, overwrite: bool = False) -> P
     Raises KMCError for a name that is no file name, and without `overwrite` for one that is taken.
     """
     path = subject_file(folder, subject.name)
-    if overwrite:
-        save_subject(subject, path)
-        return path
     try:
-        path.open("xb").close()  # takes the name; of two that try, one gets it
+        save_subject(subject, path, new=not overwrite)
     except FileExistsError as error:
         raise KMCError(
             f"The library has a subject '{subject.name}' already; rename this one or switch 'overwrite' on."
         ) from error
-    except OSError as error:
-        raise KMCError(f"Cannot write '{path.name}': {error.strerror}. Choose another folder.") from error
-    try:
-        save_subject(subject, path)
-    except BaseException:
-        path.unlink()
-        raise
     return path
 
 
 def rename_subject(path: Path, name: str) -> Path:
-    """Give a subject's file, and the subject in it, another name. KMCError where that is taken or no name."""
+    """Give a subject's file, and the subject in it, another name in its folder.
+
+    Raises KMCError where that is taken or no name, and where the file was written to meanwhile.
+    """
     if path.name == subject_file(path.parent, name).name:
         return path
+    before = path.stat()
     renamed = add_subject(replace(load_subject(path), name=name.strip()), path.parent)
+    now = path.stat()
+    if (before.st_ino, before.st_mtime_ns, before.st_size) != (now.st_ino, now.st_mtime_ns, now.st_size):
+        raise KMCError(f"'{path.stem}' was saved anew while it was renamed; both are kept.")
     path.unlink()
     return renamed
+
+
+def delete_subject(path: Path) -> None:
+    """Delete a subject's file. KMCError for a file that is no whole subject: it may be anything."""
+    if problem := read_entry(path.stem, path).problem:
+        raise KMCError(f"'{path.name}' is kept: {problem} Delete it by hand if nothing else needs it.")
+    path.unlink()
 
 
 def merge_subjects(first: Subject, second: Subject, *, name: str = "") -> Subject:
