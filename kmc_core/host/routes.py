@@ -25,7 +25,9 @@ async def _list(request: web.Request) -> web.Response:
 
 
 def _rename(body: Any) -> None:
-    rename_subject(folders.subject_path(str(body["name"])), str(body["to"]))
+    name, to = str(body["name"]), str(body["to"])
+    below = name[: name.rfind("/") + 1]  # the folder inside the library, which a rename does not change
+    rename_subject(folders.subject_path(name), to.removeprefix(below))
 
 
 def _delete(body: Any) -> None:
