@@ -5,7 +5,7 @@ import { SubjectPanel } from './subject_panel.js'
 
 const LOADER = 'KMC_LoadSubject'
 const FOLDER = 'kmc_subjects' // of dropped pictures, inside the host's input folder
-const ENDS = ['execution_success', 'execution_error', 'execution_interrupted']
+const PAUSE = 500 // milliseconds between looks at the queue
 
 app.registerExtension({
   name: 'kmc.SubjectLibrary',
@@ -22,8 +22,9 @@ app.registerExtension({
 async function asked(address, options) {
   const answer = await api.fetchApi(address, options).catch(() => null)
   if (!answer) throw new Error('ComfyUI does not answer.')
-  const body = await answer.json().catch(() => ({}))
-  if (!answer.ok) throw new Error(reason(body))
+  const body = await answer.json().catch(() => null)
+  if (!answer.ok) throw new Error(reason(body ?? {}))
+  if (body === null) throw new Error('The answer of ComfyUI cannot be read.')
   return body
 }
 
@@ -82,11 +83,9 @@ async function create(name, files, say) {
     form.append('subfolder', folder)
     pictures.push(await asked('/upload/image', { method: 'POST', body: form }))
   }
-  const ended = runs()
   const { prompt_id: id } = await post('/prompt', { prompt: graphOf(name, pictures), client_id: api.clientId })
   say('Reading the pictures ...')
-  const failure = await ended(id)
-  if (failure) throw new Error(failure)
+  await finished(id)
   await app.refreshComboInNodes()
 }
 
@@ -106,18 +105,20 @@ function graphOf(name, pictures) {
   return graph
 }
 
-// Listens from now on; `await result(id)` gives why the prompt failed, or null. A short run may end before its id is known.
-function runs() {
-  const ends = new Map()
-  let tell = () => {}
-  const hear = ({ type, detail }) => {
-    ends.set(detail.prompt_id, type === 'execution_success' ? null : detail.exception_message ?? 'It was interrupted.')
-    tell()
+// Waits for the end of a queued graph; rejects with the reason where it fails or leaves the queue. It asks
+// instead of listening, for no event tells of a graph that is taken from the queue, or of one that ended unheard.
+async function finished(id) {
+  for (;;) {
+    const { queue_running: running, queue_pending: pending } = await asked('/queue')
+    const { [id]: run } = await asked(`/history/${id}`)
+    if (run) return checkSuccess(run.status)
+    if (![...running, ...pending].some(([, each]) => each === id)) throw new Error('It was taken from the queue.')
+    await new Promise((resolve) => setTimeout(resolve, PAUSE))
   }
-  for (const event of ENDS) api.addEventListener(event, hear)
-  return async (id) => {
-    while (!ends.has(id)) await new Promise((resolve) => { tell = resolve })
-    for (const event of ENDS) api.removeEventListener(event, hear)
-    return ends.get(id)
-  }
+}
+
+function checkSuccess({ status_str: ended, messages }) {
+  if (ended === 'success') return
+  const failure = messages.find(([event]) => event === 'execution_error')
+  throw new Error(failure?.[1].exception_message ?? 'It was interrupted.')
 }

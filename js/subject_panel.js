@@ -103,18 +103,15 @@ export class SubjectPanel {
     if (entry.problem) card.append(make('span'), make('div', 'about', entry.problem))
     else card.append(coverage(entry.views), colours(entry.palette), make('span'), views(entry.views))
     if (entry.description) card.append(make('div', 'about', entry.description))
-    card.append(this.buttons(entry))
+    if (!entry.problem) card.append(this.buttons(entry.name))
     return card
   }
 
-  buttons({ name, problem }) {
+  buttons(name) {
     const actions = make('div', 'actions')
-    if (!problem) {
-      const use = make('button', 'use', 'Use')
-      use.title = 'Load this character in the graph'
-      use.addEventListener('click', () => this.attempt(() => this.actions.use(name)))
-      actions.append(use)
-    }
+    const use = make('button', 'use', 'Use')
+    use.title = 'Load this character in the graph'
+    use.addEventListener('click', () => this.attempt(() => this.actions.use(name)))
     const remove = make('button', 'remove', 'Delete')
     remove.addEventListener('click', () => {
       if (remove.textContent !== 'Delete') return this.attempt(() => this.actions.remove(name))
@@ -122,7 +119,7 @@ export class SubjectPanel {
       remove.addEventListener('blur', () => { remove.textContent = 'Delete' }, { once: true })
       remove.focus()
     })
-    actions.append(remove)
+    actions.append(use, remove)
     return actions
   }
 }
@@ -152,7 +149,7 @@ function colours(palette) {
   const row = make('div', 'colours')
   for (const colour of palette) {
     const dot = make('i')
-    dot.style.background = colour
+    dot.style.backgroundColor = colour
     dot.title = colour
     row.append(dot)
   }

@@ -85,7 +85,10 @@ class CreateSubject(io.ComfyNode):
                     min=1,
                     max=32,
                     optional=True,
-                    tooltip="How many views at most are picked when choice is empty.",
+                    tooltip=(
+                        "How many frames of the clip become views at most when choice is empty; all "
+                        "pictures do."
+                    ),
                 ),
             ],
             outputs=[

@@ -1,6 +1,7 @@
 """The subject library as a folder: listed from heads, safe names, nothing lost by kills or by two at once."""
 
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
+import kmc_core.subject.catalogue as catalogue
 from kmc_core.errors import KMCError
 from kmc_core.subject.catalogue import (
     add_subject,
+    delete_subject,
     list_subjects,
     merge_subjects,
     read_entry,
@@ -82,6 +85,7 @@ def test_malformed_files_are_told_and_never_crash(tmp_path: Path) -> None:
     [
         [], {}, {"views": []}, {"views": [3]}, {"views": [{"yaw": "x", "kind": "full"}]},
         {"views": [{"yaw": 0.0}]}, {"views": {"yaw": 1}}, {"views": [{"yaw": 1e999, "kind": None}]},
+        {"views": [{"yaw": 10**400, "kind": "full"}]}, {"views": [{"yaw": math.nan, "kind": "full"}]},
     ],
 )  # fmt: skip
 def test_a_strange_description_is_a_problem_of_its_entry_alone(tmp_path: Path, about: object) -> None:
@@ -90,9 +94,18 @@ def test_a_strange_description_is_a_problem_of_its_entry_alone(tmp_path: Path, a
     path = tmp_path / "x.safetensors"
     save_file({"x": torch.zeros(1)}, path, {"kmc_subject_version": "1", "kmc_subject": json.dumps(about)})
     entry = read_entry("x", path)
-    assert entry.problem or not entry.views or entry.views[0].kind == "None"
+    assert entry.problem or not entry.views
     with pytest.raises(KMCError):
         load_subject(path)
+
+
+def test_only_colours_reach_the_page_as_colours(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    about = {"views": [], "palette": ["#204080", "url(//x.example/a)", "#20408", "#204080;", 3]}
+    path = tmp_path / "x.safetensors"
+    save_file({"x": torch.zeros(1)}, path, {"kmc_subject_version": "1", "kmc_subject": json.dumps(about)})
+    assert read_entry("x", path).palette == ("#204080",)
 
 
 def test_a_list_tells_views_and_colours_from_the_heads_of_the_files(tmp_path: Path) -> None:
@@ -148,6 +161,53 @@ def test_a_renamed_subject_knows_its_name_and_takes_nobodys(tmp_path: Path) -> N
     with pytest.raises(KMCError, match=r"cannot be a file's name"):
         rename_subject(renamed, "../Ada")
     assert renamed.exists() and rename_subject(renamed, "Grace") == renamed
+
+
+def test_a_rename_keeps_what_is_saved_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = add_subject(subject(), tmp_path)
+
+    def load(given: Path) -> object:
+        loaded = load_subject(given)
+        save_subject(replace(subject(), description="newer"), given)
+        return loaded
+
+    monkeypatch.setattr(catalogue, "load_subject", load)
+    with pytest.raises(KMCError, match=r"'Ada' was saved anew while it was renamed; both are kept."):
+        rename_subject(path, "Grace")
+    assert load_subject(path).description == "newer" and (tmp_path / "Grace.safetensors").exists()
+
+
+def test_only_subjects_are_deleted(tmp_path: Path) -> None:
+    path = add_subject(subject(), tmp_path)
+    other = tmp_path / "model.safetensors"
+    other.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(KMCError, match=r"'model.safetensors' is kept: The file is damaged."):
+        delete_subject(other)
+    delete_subject(path)
+    assert list(tmp_path.iterdir()) == [other]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_is_whole_from_the_start_and_takes_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refused(*given: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    def last_step(*given: object) -> None:
+        assert not (tmp_path / "Ada.safetensors").exists(), "a kill here would leave an empty file"
+        sync(*given)  # type: ignore[arg-type]
+
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", last_step)
+    if not links:
+        monkeypatch.setattr(os, "link", refused)
+    path = add_subject(subject(), tmp_path)
+    monkeypatch.setattr(os, "fsync", sync)
+    assert same(load_subject(path), subject()) and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(KMCError, match=r"has a subject 'Ada' already"):
+        add_subject(replace(subject(), description="other"), tmp_path)
+    assert same(load_subject(path), subject()) and list(tmp_path.iterdir()) == [path]
 
 
 def test_merged_subjects_have_the_views_of_both() -> None:

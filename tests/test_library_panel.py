@@ -10,6 +10,7 @@ import pytest
 from harness.browser import RENDERERS, PageReport, Renderer
 from harness.over_http import HttpHost
 from kmc_core.subject.catalogue import add_subject
+from kmc_core.subject.library import load_subject
 from test_subject import subject, view
 
 DRIVE = Path(__file__).with_name("browser") / "library.mjs"
@@ -43,6 +44,7 @@ def test_the_library_is_browsed_used_renamed_thinned_out_and_added_to(
     assert "The library has a subject 'Ada' already" in seen["taken"]
     assert seen["kept"] == ["Ada", "Hopper"], "one click deletes nothing"
     assert seen["views"] == 2 and "The library has a subject 'Mira' already" in seen["twice"]
+    assert seen["gone"] == "It was taken from the queue." and "cannot be read" in seen["unreadable"]
     assert sorted(path.name for path in library.iterdir()) == ["Ada.safetensors", "Mira.safetensors"]
 
 
@@ -63,4 +65,26 @@ def test_the_routes_tell_what_is_wrong(http_host: HttpHost, library: Path) -> No
     assert "cannot be a file's name" in refusal("/kmc/subjects/rename", b'{"name": "Ada", "to": "../x"}')
     for body in (b"", b"[]", b"{}", b"nonsense"):
         assert refusal("/kmc/subjects/delete", body).startswith("The library could not do this")
+    assert len(list(library.iterdir())) == 2
+
+
+def test_a_subject_in_a_folder_is_renamed_inside_it(http_host: HttpHost, library: Path) -> None:
+    (library / "sub").mkdir()
+    (library / "Ada.safetensors").rename(library / "sub" / "Ada.safetensors")
+    http_host.post("/kmc/subjects/rename", {"name": "sub/Ada", "to": "sub/Eva"})
+    assert [entry["name"] for entry in http_host.get("/kmc/subjects")] == ["Grace", "sub/Eva"]
+    assert load_subject(library / "sub" / "Eva.safetensors").name == "Eva"
+
+
+def test_a_page_of_another_site_cannot_delete(http_host: HttpHost, library: Path) -> None:
+    import urllib.error
+    import urllib.request
+
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):  # what a browser sends unasked
+        request = urllib.request.Request(
+            f"{http_host.url}/kmc/subjects/delete", b'{"name": "Ada"}', {"Content-Type": kind}
+        )
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        assert caught.value.code == 415
     assert len(list(library.iterdir())) == 2

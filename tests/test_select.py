@@ -168,7 +168,8 @@ def test_pictures_come_before_frames() -> None:
     given = [candidate(1, 20, frame=None), candidate(2, 22, frame=None)]
     clip = [candidate(3, 21), candidate(4, 90)]
     assert [each.number for each in pick([*given, *clip], 8)] == [1, 2, 4]
-    assert [each.number for each in pick([*given, *clip], 1)] == [1]
+    assert [each.number for each in pick([*given, *clip, candidate(5, 180)], 1)] == [1, 2, 5]
+    assert [each.number for each in pick(given, 1)] == [1, 2], "given pictures are never dropped"
     with pytest.raises(KMCError, match=r"Nobody was seen in the clip"):
         pick([], 8)
 

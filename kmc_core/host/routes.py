@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from ..errors import KMCError
-from ..subject.catalogue import list_subjects, rename_subject
+from ..subject.catalogue import delete_subject, list_subjects, rename_subject
 from . import folders
 
 
@@ -25,17 +25,21 @@ async def _list(request: web.Request) -> web.Response:
 
 
 def _rename(body: Any) -> None:
-    rename_subject(folders.subject_path(str(body["name"])), str(body["to"]))
+    name, to = str(body["name"]), str(body["to"])
+    below = name[: name.rfind("/") + 1]  # the folder inside the library, which a rename does not change
+    rename_subject(folders.subject_path(name), to.removeprefix(below))
 
 
 def _delete(body: Any) -> None:
-    folders.subject_path(str(body["name"])).unlink()
+    delete_subject(folders.subject_path(str(body["name"])))
 
 
 def _answering(action: Callable[[Any], None]) -> Any:
     """A handler that does the action with the request's JSON, and answers what is wrong by {"error": ...}."""
 
     async def handler(request: web.Request) -> web.Response:
+        if request.content_type != "application/json":  # other types a page of another site may send
+            return web.json_response({"error": "Send JSON, of content type application/json."}, status=415)
         try:
             await asyncio.to_thread(action, await request.json())
         except KMCError as error:

@@ -43,7 +43,7 @@ def combine(motion: Motion, other: Motion, take: Take, share: float = 1.0) -> Mo
     if take != "blend" and all(getattr(track, take) is None for track in other.tracks[: len(motion.tracks)]):
         node = {"hands": "Encode Hand Motion", "face": "Encode Face Motion"}[take]
         raise KMCError(
-            f"The other motion has no {take} for the people of the first; add the part with {node}, or choose "
+            f"The other motion has no {take} for the people of the first; add it with {node}, or choose "
             "the person with Select Person."
         )
     tracks = list(motion.tracks)

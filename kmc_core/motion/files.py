@@ -136,13 +136,19 @@ def track_from(tensors: Mapping[str, Tensor], prefix: str) -> Track:
 
 
 def save_tensors(
-    path: Path | str, kind: FileKind, tensors: Mapping[str, Tensor], about: Mapping[str, Any]
+    path: Path | str,
+    kind: FileKind,
+    tensors: Mapping[str, Tensor],
+    about: Mapping[str, Any],
+    *,
+    new: bool = False,
 ) -> None:
     """Write tensors and the JSON-able mapping `about` as a file of this kind, atomically.
 
-    Raises KMCError for values that are no finite numbers and when the disk refuses the file.
+    Raises KMCError for values that are no finite numbers and when the disk refuses the file; FileExistsError
+    where it is to be `new` and is not.
     """
-    _write_whole(Path(path), pack_tensors(kind, tensors, about))
+    _write_whole(Path(path), pack_tensors(kind, tensors, about), new)
 
 
 def pack_tensors(kind: FileKind, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
@@ -230,7 +236,7 @@ def _join(header: Mapping[str, Any], payload: bytes) -> bytes:
     return len(text).to_bytes(LENGTH_BYTES, "little") + text + payload
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def _write_whole(path: Path, content: bytes, new: bool) -> None:
     """Write beside the target, then rename, so that a full disk or a crash leaves the old file whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
@@ -238,7 +244,12 @@ def _write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        if new:
+            _claim(temporary, path)
+        else:
+            os.replace(temporary, path)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise KMCError(
             f"Cannot write '{path.name}': {error.strerror}. "
@@ -246,6 +257,21 @@ def _write_whole(path: Path, content: bytes) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _claim(whole: Path, path: Path) -> None:
+    """Give a whole file a name that no other has, in one step. FileExistsError where one has it."""
+    try:
+        os.link(whole, path)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT and some network drives know no links; there it takes two steps
+        path.open("xb").close()
+        try:
+            os.replace(whole, path)
+        except OSError:
+            path.unlink()
+            raise
 
 
 def _checksum(payload: bytes) -> str:

@@ -1,6 +1,8 @@
 """The subject library: a folder of subject files that is listed, added to, renamed and thinned out safely."""
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from ..motion.files import LENGTH_BYTES
 from .library import SUBJECT_FILE, SUFFIX, load_subject, save_subject, subject_file
 from .types import Subject
 
+COLOUR: Final = re.compile("#[0-9a-f]{6}")
 LONGEST_HEAD: Final = 100_000_000  # bytes, the limit of the safetensors format
 
 
@@ -50,11 +53,11 @@ def read_entry(name: str, path: Path) -> Entry:
     try:
         about = json.loads(_head(path)["__metadata__"][SUBJECT_FILE.fields_key])
         views = tuple(_view_entry(view) for view in about["views"])
-        palette = tuple(str(colour) for colour in about.get("palette", ()))
+        palette = tuple(each for each in map(str, about.get("palette", ())) if COLOUR.fullmatch(each))
         return Entry(name, str(about.get("description", "")), views, palette)
     except KeyError:
         return Entry(name, problem="This is not a subject file.")
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return Entry(name, problem="The file is damaged.")
 
 
@@ -68,8 +71,10 @@ def _head(path: Path) -> Any:
 
 
 def _view_entry(view: Any) -> ViewEntry:
-    thumbnail, stranger = str(view.get("thumbnail", "")), bool(view.get("stranger"))
-    return ViewEntry(float(view["yaw"]), str(view["kind"]), thumbnail, stranger)
+    yaw, thumbnail = float(view["yaw"]), str(view.get("thumbnail", ""))
+    if not math.isfinite(yaw):
+        raise ValueError("a head is turned by a number of radians")  # and JSON has no other numbers
+    return ViewEntry(yaw, str(view["kind"]), thumbnail, bool(view.get("stranger")))
 
 
 def add_subject(subject: Subject, folder: Path, *, overwrite: bool = False) -> Path:
@@ -78,32 +83,36 @@ def add_subject(subject: Subject, folder: Path, *, overwrite: bool = False) -> P
     Raises KMCError for a name that is no file name, and without `overwrite` for one that is taken.
     """
     path = subject_file(folder, subject.name)
-    if overwrite:
-        save_subject(subject, path)
-        return path
     try:
-        path.open("xb").close()  # takes the name; of two that try, one gets it
+        save_subject(subject, path, new=not overwrite)
     except FileExistsError as error:
         raise KMCError(
             f"The library has a subject '{subject.name}' already; rename this one or switch 'overwrite' on."
         ) from error
-    except OSError as error:
-        raise KMCError(f"Cannot write '{path.name}': {error.strerror}. Choose another folder.") from error
-    try:
-        save_subject(subject, path)
-    except BaseException:
-        path.unlink()
-        raise
     return path
 
 
 def rename_subject(path: Path, name: str) -> Path:
-    """Give a subject's file, and the subject in it, another name. KMCError where that is taken or no name."""
+    """Give a subject's file, and the subject in it, another name in its folder.
+
+    Raises KMCError where that is taken or no name, and where the file was written to meanwhile.
+    """
     if path.name == subject_file(path.parent, name).name:
         return path
+    before = path.stat()
     renamed = add_subject(replace(load_subject(path), name=name.strip()), path.parent)
+    now = path.stat()
+    if (before.st_ino, before.st_mtime_ns, before.st_size) != (now.st_ino, now.st_mtime_ns, now.st_size):
+        raise KMCError(f"'{path.stem}' was saved anew while it was renamed; both are kept.")
     path.unlink()
     return renamed
+
+
+def delete_subject(path: Path) -> None:
+    """Delete a subject's file. KMCError for a file that is no whole subject: it may be anything."""
+    if problem := read_entry(path.stem, path).problem:
+        raise KMCError(f"'{path.name}' is kept: {problem} Delete it by hand if nothing else needs it.")
+    path.unlink()
 
 
 def merge_subjects(first: Subject, second: Subject, *, name: str = "") -> Subject:

@@ -46,8 +46,9 @@ def create_subject(
 
     masks: [1, H, W] 0..1 for each picture, used instead of the masks that the nets find. Pictures are
     numbered from 1, the frames of the clip that are looked at go on from there. `choice` names the views in
-    their order ("3, 1, 5-8"); empty lets `pick` choose `most` at most. Raises KMCError without a name or
-    anything to look at, for a mask of another size, a picture in which nobody is seen, an unusable choice.
+    their order ("3, 1, 5-8"); empty takes every picture and lets `pick` choose `most` frames of the clip at
+    most. Raises KMCError without a name or anything to look at, for a mask of another size, a picture in
+    which nobody is seen, an unusable choice.
     """
     if not name.strip():
         raise KMCError("The subject has no name; type one, for example 'Ada'.")

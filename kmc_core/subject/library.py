@@ -30,8 +30,11 @@ DEVICES: Final = frozenset(
 )
 
 
-def save_subject(subject: Subject, path: Path) -> None:
-    """Write a subject; `load_subject` gives pictures and masks back in 8 bit, all else bit for bit."""
+def save_subject(subject: Subject, path: Path, *, new: bool = False) -> None:
+    """Write a subject; `load_subject` gives pictures and masks back in 8 bit, all else bit for bit.
+
+    Raises KMCError when the disk refuses the file; FileExistsError where it is to be `new` and is not.
+    """
     odd = strangers(subject.views)
     views = [
         {
@@ -44,7 +47,7 @@ def save_subject(subject: Subject, path: Path) -> None:
         "name": subject.name, "description": subject.description, "views": views,
         "palette": palette(subject.views[0]),
     }  # fmt: skip
-    save_tensors(path, SUBJECT_FILE, _tensors(subject), about)
+    save_tensors(path, SUBJECT_FILE, _tensors(subject), about, new=new)
 
 
 def load_subject(path: Path) -> Subject:

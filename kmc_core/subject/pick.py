@@ -44,20 +44,20 @@ def sharpness(image: Tensor, mask: Tensor) -> float:
 
 
 def pick(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
-    """At most `most` candidates, the main view first.
+    """All pictures of their own in their order, then at most `most` frames of a clip; the main view first.
 
-    Pictures of their own are kept in their order, as many as fit. Frames of a clip join while they show a
-    side or a framing that is not there yet; blurred ones do not. Raises KMCError where none is left.
+    Frames join while they show a side or a framing that is not there yet; blurred ones do not. Raises
+    KMCError where none is left.
     """
     given = [each for each in candidates if each.frame is None]
     frames = [each for each in candidates if each.frame is not None]
-    chosen = given[:most]
+    chosen = list(given)
     if frames:
         typical = float(torch.tensor([each.sharpness for each in frames]).median())
         frames = [each for each in frames if each.sharpness >= BLURRED * typical]
     if not chosen and frames:
         chosen = [max(frames, key=_as_main)]
-    while frames and len(chosen) < most:
+    while frames and len(chosen) < len(given) + most:
         gaps = [min(difference(each.view, other.view) for other in chosen) for each in frames]
         best = max(range(len(frames)), key=lambda k: gaps[k])
         if gaps[best] < NEW:

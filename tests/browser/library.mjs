@@ -49,5 +49,24 @@ export default async function use(page) {
   await panel.locator('.drop').dispatchEvent('drop', { dataTransfer: dropped })
   await panel.locator('.message.wrong').waitFor({ timeout: 120_000 })
   answers.twice = await panel.locator('.message').textContent()
+  const instead = async (address, body, action) => { // the host's answer is replaced while it is asked
+    await page.route(address, (route) => route.fulfill({ contentType: 'application/json', body }))
+    await action()
+    await page.unroute(address)
+  }
+  const wrong = async (sentence) => {
+    const message = panel.locator('.message.wrong', { hasText: sentence })
+    await message.waitFor()
+    return message.textContent()
+  }
+  const drop = () => panel.locator('.drop').dispatchEvent('drop', { dataTransfer: dropped })
+  await instead('**/api/prompt', '{"prompt_id": "gone"}', async () => {
+    await drop()
+    answers.gone = await wrong('queue')
+  })
+  await instead('**/kmc/subjects', '[NaN]', async () => {
+    await card(0).locator('.use').click() // the list is read again
+    answers.unreadable = await wrong('cannot be read')
+  })
   return answers
 }
