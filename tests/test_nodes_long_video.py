@@ -262,10 +262,39 @@ def test_the_hosts_samplers_sigmas_and_guiders_take_part(host: InProcessHost, en
     (other,) = host.call("KSamplerSelect", sampler_name="heun")
     changed = host.run(prompt(host, engine, motion, model=engine.model, **parts | {"sampler": other}))
     assert made(changed).read_bytes() != plain
-    foreign = load_tiny(host.base, "scail2")
-    (guider,) = host.call("BasicGuider", model=foreign, conditioning=TEXT)
-    result = host.run(prompt(host, engine, motion, guider=guider))
-    assert "The guider has another model than this node" in (result.error or "")
+    again, _, _ = host.call("KMC_LoadAnimator", checkpoint=TINY)  # of the same kind, but not the same
+    for foreign in (load_tiny(host.base, "scail2"), again):
+        (guider,) = host.call("BasicGuider", model=foreign, conditioning=TEXT)
+        result = host.run(prompt(host, engine, motion, guider=guider))
+        assert "The guider has another model than this node" in (result.error or "")
+
+
+class Graph(dict[str, Any]):
+    """A graph as the host hands it to a node, counting how often it is asked."""
+
+    asked = 0
+
+    def get_node(self, node_id: str) -> Any:
+        self.asked += 1
+        return self[node_id]
+
+
+def test_the_name_of_a_graph_reads_each_node_once_and_tells_changed_files(host: InProcessHost) -> None:
+    from kmc_core.host.fingerprint import graph_name
+
+    lora = host.base / "models" / "loras" / "named.safetensors"
+    lora.parent.mkdir(parents=True, exist_ok=True)
+    lora.write_bytes(b"1")
+    graph = Graph({"0": {"class_type": "Load", "inputs": {"words": ["two", "words"]}}})
+    for k in range(1, 40):
+        links = {"model": [str(k - 1), 0], "clip": [str(k - 1), 1], "lora_name": "named.safetensors"}
+        graph[str(k)] = {"class_type": "LoraLoader", "inputs": links}
+    name = graph_name(graph, "39", ["model", "clip"])
+    assert graph.asked == 40
+    assert graph_name(graph, "39", ["model", "clip"]) == name
+    lora.write_bytes(b"22")
+    assert graph_name(graph, "39", ["model", "clip"]) != name
+    lora.unlink()
 
 
 def test_a_missing_vae_and_a_full_disk_are_told_before_anything_is_sampled(

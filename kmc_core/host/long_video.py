@@ -30,7 +30,7 @@ from .fingerprint import named
 from .media import frames_of, image_of
 from .video_writer import write_video
 from .wan import Conditioned, Parts
-from .window_store import WindowStore
+from .window_store import STORE_VERSION, WindowStore
 
 SEEDS = 2**64
 
@@ -112,8 +112,9 @@ def _names(
     """Of all that a window depends on, the windows before it included where it goes on from them."""
     driver = request.driver
     common: list[Any] = [
-        graph, request.identity, list(request.size), request.replace_person, dict(request.strengths),
-        request.person, list(parts.during), sampling.steps, sampling.cfg, sampling.sigmas, anchor_colour,
+        STORE_VERSION, graph, request.identity, list(request.size), request.replace_person,
+        dict(request.strengths), request.person, list(parts.during), sampling.steps, sampling.cfg,
+        sampling.sigmas, anchor_colour,
     ]  # fmt: skip
     if driver is not None:
         common += [list(driver.clip.size), calm_frame(driver.motion)]
@@ -137,7 +138,7 @@ def _check_guider(parts: Parts, sampling: Sampling) -> None:
     guider = sampling.guider
     if guider is None:
         return
-    if engine_of(guider.model_patcher) != engine_of(parts.model):
+    if guider.model_patcher.model is not parts.model.model:
         raise KMCError("The guider has another model than this node; connect both to the same model.")
     if unknown := set(guider.original_conds) - {"positive", "negative"}:
         raise KMCError(
