@@ -269,6 +269,30 @@ def test_the_hosts_samplers_sigmas_and_guiders_take_part(host: InProcessHost, en
         assert "The guider has another model than this node" in (result.error or "")
 
 
+def test_a_short_or_damaged_run_is_made_again_and_a_failed_write_is_told(
+    host: InProcessHost, tmp_path: Path
+) -> None:
+    from kmc_core.host.video_writer import write_video
+    from kmc_core.host.window_store import WindowStore
+
+    store = WindowStore()
+    frames = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
+    store.write("whole", frames)
+    assert store.has("whole", 6) and not store.has("whole", 7) and not store.has("other", 6)
+    assert torch.equal(store.last("whole", 6), frames)
+    path = store.folder / "whole.mkv"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert not store.has("whole", 6)
+    path.unlink()
+    store.folder = tmp_path / "gone"
+    with pytest.raises(KMCError, match="cannot be written .*make room on its disk"):
+        store.write("whole", frames)
+    full = tmp_path / "full.mp4"
+    full.symlink_to("/dev/full")
+    with pytest.raises(KMCError, match="full.mp4 cannot be written"):
+        write_video(full, iter(frames), 25.0, None, 0)
+
+
 class Graph(dict[str, Any]):
     """A graph as the host hands it to a node, counting how often it is asked."""
 

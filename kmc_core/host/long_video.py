@@ -92,7 +92,9 @@ def long_video(
         parts, request, sampling, windows, _names(windows, parts, request, sampling, anchor_colour, graph),
         anchor_colour and engine.carried > 0, store,
     )  # fmt: skip
-    missing = [w for w, name in zip(windows, made.names, strict=True) if not store.has(name)]
+    missing = [
+        w for w, name in zip(windows, made.names, strict=True) if not store.has(name, w.kept - w.carried)
+    ]
     store.require_room(sum(w.kept for w in missing) * request.size[0] * request.size[1])
     _sample_missing(made, missing, tell)
     path = Path(folder_paths.get_temp_directory()) / f"kmc_{uuid4().hex[:12]}.mp4"
