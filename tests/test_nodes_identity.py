@@ -201,7 +201,7 @@ def test_a_part_of_the_motion_and_another_size_can_be_chosen(host: InProcessHost
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"start_frame": 6}, "The motion has 6 frames, but the frames from 6 on were asked for"),
+        ({"start_frame": 6}, "The motion has 6 frames, but start_frame is 6; frames count from 0."),
         (
             {"start_frame": 4, "length": 3},
             "The motion has 6 frames, but 3 frames from frame 4 were asked for",
