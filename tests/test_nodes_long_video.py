@@ -101,7 +101,7 @@ def prompt(host: InProcessHost, engine: Engine | None, motion: Motion, **changes
     plain = {
         "width": 32, "height": 40, "start_frame": 0, "length": 0, "body_strength": 1.0,
         "hand_strength": 1.0, "face_strength": 1.0, "person": 0, "seed": 7, "steps": 1, "cfg": 1.0,
-        "anchor_colours": True,
+        "anchor_colors": True,
     }  # fmt: skip
     links, nodes = {}, {}
     for name, value in {**given, **plain, **changes}.items():
@@ -235,7 +235,7 @@ def test_one_window_sampled_alone_is_the_one_in_the_video(host: InProcessHost, e
     )
     inputs = prompt(host, engine, motion)["long"]["inputs"]
     plain = {name: value for name, value in inputs.items() if not isinstance(value, list)}
-    alone = {name: plain[name] for name in plain if name not in ("seed", "steps", "cfg", "anchor_colours")}
+    alone = {name: plain[name] for name in plain if name not in ("seed", "steps", "cfg", "anchor_colors")}
     positive, negative, latent, *_ = host.call(
         "KMC_AnimateConditioning", model=engine.model, positive=TEXT, negative=TEXT, motion=motion,
         identity=IDENTITY, **alone | {"start_frame": 40, "length": 48},
@@ -352,6 +352,18 @@ def test_the_wan_engines_make_exactly_the_frames(
     with av.open(str(made(result))) as file:
         assert sum(1 for _ in file.decode(video=0)) == frames
     assert len(list((host.output / "kmc_windows").glob("*.mkv"))) == runs
+
+
+def test_colors_are_not_anchored_where_the_scene_is_the_videos(host: InProcessHost, engine: Engine) -> None:
+    subject = character(Build(arm=1.2))
+    motion = person(5)
+    changes = {
+        "model": load_tiny(host.base, "scail2"), "anchor_colors": True,
+        "identity": Identity(subject), "vae": load_tiny_vae(host.base), "replace_person": True,
+        "video": torch.zeros(5, motion.size[1], motion.size[0], 3), "width": 32, "height": 32,
+    }  # fmt: skip
+    error = host.run(prompt(host, engine, retarget(motion, subject), **changes)).error or ""
+    assert "switch anchor_colors off" in error
 
 
 def test_windows_are_planned_for_own_loops(host: InProcessHost, engine: Engine) -> None:
