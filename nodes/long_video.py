@@ -62,11 +62,12 @@ class AnimateLongVideo(io.ComfyNode):
                     tooltip="Guidance; 1 is off and takes half the time. Not used with a guider.",
                 ),
                 io.Boolean.Input(
-                    "anchor_colours",
-                    default=True,
+                    "anchor_colors",
+                    default=False,
                     tooltip=(
                         "Take back what every window shifts in brightness and colour, towards the first "
-                        "window. Counts for engines that go on from their own frames."
+                        "window, in whole pictures. Counts for engines that go on from their own frames; not "
+                        "with replace_person, whose scene is the video's own."
                     ),
                 ),
                 *optional_inputs(),
@@ -101,7 +102,7 @@ class AnimateLongVideo(io.ComfyNode):
         seed,
         steps,
         cfg,
-        anchor_colours,
+        anchor_colors,
         sampler=None,
         sigmas=None,
         guider=None,
@@ -117,7 +118,7 @@ class AnimateLongVideo(io.ComfyNode):
             start=start_frame,
             length=length,
             sound=audio,
-            anchor_colour=anchor_colours,
+            anchor_colors=anchor_colors,
             graph=graph_name(cls.hidden.dynprompt, node, NAMED_BY_GRAPH),
             tell=lambda text: PromptServer.instance.send_progress_text(text, node),
         )

@@ -147,6 +147,8 @@ def test_the_end_of_motion_and_video_is_held():
     assert shown.flatten().tolist() == [70, 80, 80, 80, 80]
     with pytest.raises(KMCError, match="has 9 frames, but frame 9 was asked for"):
         clip_frames(clip, 9, 1, lambda frames, _: frames, no_check)
+    with pytest.raises(KMCError, match="has 9 frames, but frame 9 was asked for"):
+        clip_frames(clip, 4, 9, lambda frames, _: frames, no_check)  # no engine pads by four
 
 
 def test_masks_are_packed_as_the_vae_packs_frames():

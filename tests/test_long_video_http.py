@@ -53,7 +53,7 @@ def prompt() -> dict[str, Any]:
                 "motion": ["motion", 0], "identity": ["identity", 0], "width": 32, "height": 40,
                 "start_frame": 0, "length": 0, "body_strength": 1.0, "hand_strength": 1.0,
                 "face_strength": 1.0, "person": 0, "seed": 7, "steps": 2, "cfg": 1.0,
-                "anchor_colours": True,
+                "anchor_colors": True,
             },
         },
         "save": {

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from checkpoints import TINY, write_tiny_animator
 from harness.inprocess import InProcessHost
+from kmc_core.engines.identity import shown_subject
 from kmc_core.engines.kmc import no_check
 from kmc_core.engines.request import Driver, Request
 from kmc_core.engines.scail import scail_inputs
@@ -248,6 +250,24 @@ def test_scail2_goes_on_from_given_frames_and_shows_all_views(
     assert ours[5] == CARRIED
 
 
+def test_only_the_part_and_views_of_an_identity_are_shown(
+    host: InProcessHost, inputs: dict[str, Any], models: dict[str, Any]
+) -> None:
+    view = SUBJECT.views[0]
+    painted = replace(view, image=torch.rand(view.image.shape, generator=torch.Generator().manual_seed(5)))
+    subject = replace(SUBJECT, views=(painted,) * 3)
+    asked = inputs | {"model": models["scail2"]}
+    whole, one, face, shown = (
+        host.call("KMC_AnimateConditioning", **asked | {"identity": identity})[0][0][1]["reference_latents"]
+        for identity in (
+            Identity(subject), Identity(subject, most=1), Identity(subject, part="face only"),
+            Identity(shown_subject(Identity(subject, part="face only"), FITTED)),
+        )
+    )  # fmt: skip
+    assert len(whole) == 3 and len(one) == 1 and torch.equal(one[0], whole[0])
+    assert torch.equal(face[0], shown[0]) and not torch.equal(face[0], whole[0])
+
+
 def test_scail_pose_strength_is_taken_around_the_empty_pose(
     host: InProcessHost, inputs: dict[str, Any], models: dict[str, Any], vae: Any
 ) -> None:
@@ -280,6 +300,16 @@ def without(inputs: dict[str, Any], *names: str) -> dict[str, Any]:
         ({"length": 14}, "The motion has 13 frames, but 14 frames from frame 0 were asked for"),
         ({"video": None}, "video_motion and mask belong to a video; connect video"),
         ({"motion": "raw"}, "Fit it to the subject with Retarget Motion first"),
+        ({"identity": Identity(SUBJECT, 0.5)}, "got identity strength 0.5; set strength to 1"),
+        ({"identity": Identity(SUBJECT, start=0.5)}, "of the sampling, got 0.5 to 1.0; set start to 0"),
+        ({"start_frame": 13}, "The motion has 13 frames, but start_frame is 13; frames count from 0"),
+        ({"length": 78}, "makes at most 77 frames in a run, 78 were asked for; use Animate Long Video"),
+        ({"video": VIDEO[:12]}, "The motion has 13 frames, the video has 12; use the video"),
+        ({"video_motion": replace(DRIVER, fps=30.0)}, "The motion has 25 frames a second, video_motion has"),
+        ({"video_motion": person(12)}, "The motion has 13 frames, video_motion has 12"),
+        ({"video_motion": replace(DRIVER, size=(100, 100))}, "video_motion is in pixels of 100 x 100"),
+        ({"mask": torch.ones(5, HEIGHT, WIDTH)}, "The motion has 13 frames, there are 5 masks"),
+        ({"mask": torch.ones(1, 8, 16)}, "The masks have 16 x 8 pixels"),
         ({"continue_motion": 8}, "but 14 frames from frame -5 were asked for"),
     ],
 )  # fmt: skip
@@ -296,6 +326,30 @@ def test_what_an_engine_lacks_is_told_before_anything_is_sampled(
     with pytest.raises(Exception) as error:
         host.call("KMC_AnimateConditioning", **inputs | {name: made.get(value, value)})
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hand_strength": 0.5}, "got hand strength 0.5 and face strength 1.0; set hand strength to 0 or 1"),
+        ({"face_strength": 0.5}, "and face strength to 1"),
+        ({"continue_motion": torch.rand(8, 96, 64, 3), "start_frame": 8, "length": 4},
+         "SCAIL cannot go on from given frames; disconnect continue_motion"),
+    ],
+)  # fmt: skip
+def test_scail_refuses_what_it_cannot_follow(
+    host: InProcessHost, inputs: dict[str, Any], models: dict[str, Any], change: Any, message: str
+) -> None:
+    with pytest.raises(Exception, match=message):
+        host.call("KMC_AnimateConditioning", **inputs | {"model": models["scail"]} | change)
+
+
+def test_the_kmc_animator_refuses_a_part_of_the_sampling(host: InProcessHost, inputs: dict[str, Any]) -> None:
+    path = write_tiny_animator(host.base)
+    model, _, _ = host.call("KMC_LoadAnimator", checkpoint=TINY)
+    with pytest.raises(Exception, match="got guide_start 0.25 and guide_end 1.0; set them to 0 and 1"):
+        host.call("KMC_AnimateConditioning", **inputs | {"model": model, "guide_start": 0.25})
+    path.unlink()
 
 
 def test_an_old_host_is_told_which_release_has_the_node(

@@ -18,6 +18,7 @@ from media import astronaut
 from moving_person import character, person
 from tiny import PARAMS
 
+BETWEEN = 1e-5  # of the sampling: two stretches never count at one step
 FRAMES = 6
 
 
@@ -200,7 +201,7 @@ def test_a_part_of_the_motion_and_another_size_can_be_chosen(host: InProcessHost
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"start_frame": 6}, "The motion has 6 frames, but the frames from 6 on were asked for"),
+        ({"start_frame": 6}, "The motion has 6 frames, but start_frame is 6; frames count from 0."),
         (
             {"start_frame": 4, "length": 3},
             "The motion has 6 frames, but 3 frames from frame 4 were asked for",
@@ -375,10 +376,32 @@ def test_an_identity_that_ends_early_is_told_to_the_host_in_stretches(host: InPr
     result = host.run(prompt)
     assert result.success, result.error
     told = [entry[1] for entry in result.output("tell")]
-    assert [(t["start_percent"], t["end_percent"]) for t in told] == [(0, 0.25), (0.25, 0.5), (0.5, 1)]
+    assert [t["end_percent"] for t in told] == [0.25, 0.5, 1]
+    assert [t["start_percent"] for t in told] == [0, 0.25 + BETWEEN, 0.5 + BETWEEN]
     assert [float(t["kmc_keep"][0, KEEP.index("identity")]) for t in told] == [0, 1, 0]
     prompt["identity"]["inputs"] |= {"start": 0.5, "end": 0.5}
     assert "start must be below end" in (host.run(prompt).error or "")
+
+
+def test_the_users_own_part_of_the_sampling_stays(host: InProcessHost) -> None:
+    from kmc_core.host.stretches import stretches
+
+    def spans(start: float, end: float, during: tuple[float, float]) -> list[tuple[bool, float, float]]:
+        cut = stretches({"start_percent": start, "end_percent": end}, during)
+        return [(inside, round(p["start_percent"], 4), round(p["end_percent"], 4)) for inside, p in cut]
+
+    assert spans(0.2, 0.6, (0.0, 0.5)) == [(True, 0.2, 0.5), (False, 0.5, 0.6)]
+    assert spans(0.2, 0.6, (0.7, 1.0)) == [(False, 0.2, 0.6)]
+    assert spans(0.2, 0.6, (0.0, 1.0)) == [(True, 0.2, 0.6)]
+    prompt = animating(host)
+    prompt["identity"]["inputs"] |= {"end": 0.5}
+    prompt["late"] = {
+        "class_type": "ConditioningSetTimestepRange",
+        "inputs": {"conditioning": prompt["tell"]["inputs"]["positive"], "start": 0.25, "end": 1.0},
+    }
+    prompt["tell"]["inputs"]["positive"] = ["late", 0]
+    told = [entry[1] for entry in host.run(prompt).output("tell")]
+    assert [(t["start_percent"], t["end_percent"]) for t in told] == [(0.25, 0.5), (0.5 + BETWEEN, 1.0)]
 
 
 def sampled(host: InProcessHost, **identity: Any) -> torch.Tensor:

@@ -101,7 +101,7 @@ def prompt(host: InProcessHost, engine: Engine | None, motion: Motion, **changes
     plain = {
         "width": 32, "height": 40, "start_frame": 0, "length": 0, "body_strength": 1.0,
         "hand_strength": 1.0, "face_strength": 1.0, "person": 0, "seed": 7, "steps": 1, "cfg": 1.0,
-        "anchor_colours": True,
+        "anchor_colors": True,
     }  # fmt: skip
     links, nodes = {}, {}
     for name, value in {**given, **plain, **changes}.items():
@@ -235,7 +235,7 @@ def test_one_window_sampled_alone_is_the_one_in_the_video(host: InProcessHost, e
     )
     inputs = prompt(host, engine, motion)["long"]["inputs"]
     plain = {name: value for name, value in inputs.items() if not isinstance(value, list)}
-    alone = {name: plain[name] for name in plain if name not in ("seed", "steps", "cfg", "anchor_colours")}
+    alone = {name: plain[name] for name in plain if name not in ("seed", "steps", "cfg", "anchor_colors")}
     positive, negative, latent, *_ = host.call(
         "KMC_AnimateConditioning", model=engine.model, positive=TEXT, negative=TEXT, motion=motion,
         identity=IDENTITY, **alone | {"start_frame": 40, "length": 48},
@@ -262,10 +262,63 @@ def test_the_hosts_samplers_sigmas_and_guiders_take_part(host: InProcessHost, en
     (other,) = host.call("KSamplerSelect", sampler_name="heun")
     changed = host.run(prompt(host, engine, motion, model=engine.model, **parts | {"sampler": other}))
     assert made(changed).read_bytes() != plain
-    foreign = load_tiny(host.base, "scail2")
-    (guider,) = host.call("BasicGuider", model=foreign, conditioning=TEXT)
-    result = host.run(prompt(host, engine, motion, guider=guider))
-    assert "The guider has another model than this node" in (result.error or "")
+    again, _, _ = host.call("KMC_LoadAnimator", checkpoint=TINY)  # of the same kind, but not the same
+    for foreign in (load_tiny(host.base, "scail2"), again):
+        (guider,) = host.call("BasicGuider", model=foreign, conditioning=TEXT)
+        result = host.run(prompt(host, engine, motion, guider=guider))
+        assert "The guider has another model than this node" in (result.error or "")
+
+
+def test_a_short_or_damaged_run_is_made_again_and_a_failed_write_is_told(
+    host: InProcessHost, tmp_path: Path
+) -> None:
+    from kmc_core.host.video_writer import write_video
+    from kmc_core.host.window_store import WindowStore
+
+    store = WindowStore()
+    frames = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
+    store.write("whole", frames)
+    assert store.has("whole", 6) and not store.has("whole", 7) and not store.has("other", 6)
+    assert torch.equal(store.last("whole", 6), frames)
+    path = store.folder / "whole.mkv"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert not store.has("whole", 6)
+    path.unlink()
+    store.folder = tmp_path / "gone"
+    with pytest.raises(KMCError, match="cannot be written .*make room on its disk"):
+        store.write("whole", frames)
+    full = tmp_path / "full.mp4"
+    full.symlink_to("/dev/full")
+    with pytest.raises(KMCError, match="full.mp4 cannot be written"):
+        write_video(full, iter(frames), 25.0, None, 0)
+
+
+class Graph(dict[str, Any]):
+    """A graph as the host hands it to a node, counting how often it is asked."""
+
+    asked = 0
+
+    def get_node(self, node_id: str) -> Any:
+        self.asked += 1
+        return self[node_id]
+
+
+def test_the_name_of_a_graph_reads_each_node_once_and_tells_changed_files(host: InProcessHost) -> None:
+    from kmc_core.host.fingerprint import graph_name
+
+    lora = host.base / "models" / "loras" / "named.safetensors"
+    lora.parent.mkdir(parents=True, exist_ok=True)
+    lora.write_bytes(b"1")
+    graph = Graph({"0": {"class_type": "Load", "inputs": {"words": ["two", "words"]}}})
+    for k in range(1, 40):
+        links = {"model": [str(k - 1), 0], "clip": [str(k - 1), 1], "lora_name": "named.safetensors"}
+        graph[str(k)] = {"class_type": "LoraLoader", "inputs": links}
+    name = graph_name(graph, "39", ["model", "clip"])
+    assert graph.asked == 40
+    assert graph_name(graph, "39", ["model", "clip"]) == name
+    lora.write_bytes(b"22")
+    assert graph_name(graph, "39", ["model", "clip"]) != name
+    lora.unlink()
 
 
 def test_a_missing_vae_and_a_full_disk_are_told_before_anything_is_sampled(
@@ -299,6 +352,18 @@ def test_the_wan_engines_make_exactly_the_frames(
     with av.open(str(made(result))) as file:
         assert sum(1 for _ in file.decode(video=0)) == frames
     assert len(list((host.output / "kmc_windows").glob("*.mkv"))) == runs
+
+
+def test_colors_are_not_anchored_where_the_scene_is_the_videos(host: InProcessHost, engine: Engine) -> None:
+    subject = character(Build(arm=1.2))
+    motion = person(5)
+    changes = {
+        "model": load_tiny(host.base, "scail2"), "anchor_colors": True,
+        "identity": Identity(subject), "vae": load_tiny_vae(host.base), "replace_person": True,
+        "video": torch.zeros(5, motion.size[1], motion.size[0], 3), "width": 32, "height": 32,
+    }  # fmt: skip
+    error = host.run(prompt(host, engine, retarget(motion, subject), **changes)).error or ""
+    assert "switch anchor_colors off" in error
 
 
 def test_windows_are_planned_for_own_loops(host: InProcessHost, engine: Engine) -> None:

@@ -10,6 +10,7 @@ from ..errors import KMCError
 from ..motion.bones import SEEN
 from ..motion.camera import moved_by
 from ..motion.types import Motion, Track
+from ..perception.stream import require_fps
 from .request import Driver, Request, Size, only_person
 
 FEWEST_POINTS: Final = 2  # a scale and a shift need two
@@ -100,6 +101,39 @@ def needed_driver(request: Request, purpose: str) -> Driver:
     if request.driver is None:
         raise KMCError(f"The driving video is needed {purpose}; connect video.")
     return request.driver
+
+
+def check_driver(driver: Driver, motion: Motion) -> None:
+    """KMCError when video, its motion, its masks and the fitted motion do not belong together."""
+    clip, found, masks = driver.clip, driver.motion, driver.masks
+    require_fps(motion, clip.fps, "the video")
+    if clip.frames is not None and clip.frames < motion.frames:
+        raise _apart(f"The motion has {motion.frames} frames, the video has {clip.frames}")
+    if found is not None:
+        require_fps(motion, found.fps, "video_motion")
+        if found.frames != motion.frames:
+            raise _apart(f"The motion has {motion.frames} frames, video_motion has {found.frames}")
+        if found.size != clip.size:
+            raise _apart(
+                f"video_motion is in pixels of {_shape(found.size)}, the video has {_shape(clip.size)}"
+            )
+    if masks is None:
+        return
+    if 1 < len(masks) < motion.frames or not len(masks):
+        raise _apart(f"The motion has {motion.frames} frames, there are {len(masks)} masks")
+    if (masks.shape[-1], masks.shape[-2]) != clip.size:
+        size = (masks.shape[-1], masks.shape[-2])
+        raise _apart(f"The masks have {_shape(size)} pixels, the video has {_shape(clip.size)}")
+
+
+def _apart(found: str) -> KMCError:
+    return KMCError(
+        f"{found}; use the video that the motion was made from, its own motion and its own masks."
+    )
+
+
+def _shape(size: Size) -> str:
+    return f"{size[0]} x {size[1]}"
 
 
 def _joints(track: Track) -> Tensor:

@@ -17,6 +17,7 @@ from .kmc import Check
 
 Size = tuple[int, int]  # width, height
 FRAMES_AT_ONCE = 16  # of a clip in memory as decoded
+PADDING = 3  # frames that an engine may make past the end, as its lengths are 4 n + 1
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,10 @@ def _lengthened(motion: Motion, missing: int) -> Motion:
 def clip_frames(
     clip: Clip, start: int, length: int, make: Callable[[Tensor, int], Tensor], check: Check
 ) -> Tensor:
-    """What `make` makes of frames start .. start + length of a clip; the last one is held past its end.
+    """What `make` makes of frames start .. start + length of a clip; the last one is held for the padding.
 
     `make` gets uint8 [n, 3, H, W] and the number of the first of them, counted from `start`. Frames are
-    decoded as they come, so memory holds what is made alone. KMCError when the clip ends before `start`.
+    decoded as they come, so memory holds what is made alone. KMCError when the clip ends sooner.
     """
     made: list[Tensor] = []
     position = 0
@@ -133,11 +134,11 @@ def clip_frames(
         position += len(chunk)
         if position >= start + length:
             break
-    if not made:
+    missing = length - sum(len(frames) for frames in made)
+    if not made or missing > PADDING:
         raise KMCError(
-            f"The video has {position} frames, but frame {start} was asked for; use the video that the "
-            "motion was made from."
+            f"The video has {position} frames, but frame {max(start, position)} was asked for; use the video "
+            "that the motion was made from."
         )
     result = torch.cat(made)
-    missing = length - len(result)
     return torch.cat([result, result[-1:].expand(missing, *result.shape[1:])]) if missing else result

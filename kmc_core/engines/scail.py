@@ -9,6 +9,7 @@ from typing import Final, Literal
 import torch
 from torch import Tensor
 
+from ..errors import KMCError
 from ..motion.draw_preview import Part, draw_motion
 from ..motion.types import Motion
 from .catalog import ENGINES
@@ -64,7 +65,13 @@ def scail_inputs(
 
 
 def _drawn(motion: Motion, request: Request) -> Tensor:
-    """[F, 3, H, W] the motion as shaded cylinders on black."""
+    """[F, 3, H, W] the motion as shaded cylinders on black; the figure has no face."""
+    hands, face = request.strength("hands"), request.strength("face")
+    if hands not in (0, 1) or face != 1:
+        raise KMCError(
+            f"SCAIL draws hands or leaves them out, and no face, got hand strength {hands} and face strength "
+            f"{face}; set hand strength to 0 or 1 and face strength to 1."
+        )
     parts: tuple[Part, ...] = ("body", *(("hands",) if request.strength("hands") else ()))
     return torch.cat(list(draw_motion(motion, parts=parts, bones=BONES))).float() / 255
 

@@ -31,6 +31,7 @@ from ..model.conditions import AnimatorConditions
 from ..model.params import AnimatorParams, TextParams
 from ..model.text import TextEncoder
 from ..model.transformer import Animator
+from .stretches import ALWAYS, stretches
 
 PREFIX = "kmc_"  # of the conditioning keys that hold AnimatorConditions
 FIELDS = tuple(field.name for field in fields(AnimatorConditions) if field.name != "text")
@@ -301,23 +302,19 @@ def params_of(model: Any) -> AnimatorParams:
     return model.model.diffusion_model.params
 
 
-def attach(conditioning: Any, conditions: AnimatorConditions, span: tuple[float, float] = (0.0, 1.0)) -> Any:
+def attach(conditioning: Any, conditions: AnimatorConditions, span: tuple[float, float] = ALWAYS) -> Any:
     """The host's CONDITIONING with the animator's conditions beside each text; the input is left as it is.
 
     The identity counts in the `span` of the sampling, shares 0..1; outside it the host is told the same
     without it.
     """
-    if span == (0.0, 1.0):
-        return node_helpers.conditioning_set_values(conditioning, _values(conditions))
-    without = conditions.drop("identity")
-    stretches = (((0.0, span[0]), without), (span, conditions), ((span[1], 1.0), without))
+    told, without = _values(conditions), _values(conditions.drop("identity"))
+    if span == ALWAYS:
+        return node_helpers.conditioning_set_values(conditioning, told)
     return [
-        entry
-        for (start, end), told in stretches
-        if start < end
-        for entry in node_helpers.conditioning_set_values(
-            conditioning, _values(told) | {"start_percent": start, "end_percent": end}
-        )
+        [text, {**entry, **(told if inside else without), **part}]
+        for text, entry in conditioning
+        for inside, part in stretches(entry, span)
     ]
 
 

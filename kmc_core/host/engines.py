@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..engines.catalog import ENGINES, EngineName, supported
-from ..engines.framing import needed_driver
+from ..engines.framing import check_driver, needed_driver
 from ..engines.kmc import (
     Check,
     Progress,
@@ -24,6 +24,7 @@ from ..motion.types import Motion
 from ..subject.identity import Identity
 from .animator import attach, empty_latent, is_animator, params_of
 from .media import clip_of
+from .stretches import ALWAYS
 from .wan import Conditioned, Parts, wan_conditioning
 
 # What the host says a Wan model is, after it has looked at its weights.
@@ -73,6 +74,8 @@ def request_for(
     the video when its person is replaced. KMCError for what the engine cannot do.
     """
     fitted_person(motion, identity.subject, person)
+    if driver is not None:
+        check_driver(driver, motion)
     shape, name = motion.size, engine_of(model)
     request = Request(motion, identity, shape, driver, replace_person, strengths, person)
     if name == "kmc":
@@ -98,10 +101,13 @@ def animated(
     model is. `carried` [K, H, W, 3] are the first K frames, as the run before left them.
     """
     name = engine_of(parts.model)
-    if carried is not None and not ENGINES[name].carried:
-        raise KMCError(f"{ENGINES[name].label} cannot go on from given frames; disconnect continue_motion.")
     if name != "kmc":
         return wan_conditioning(name, parts, request, start, length, carried, check)
+    if parts.during != ALWAYS:
+        raise KMCError(
+            f"The KMC animator follows the motion in all of the sampling, got guide_start {parts.during[0]} "
+            f"and guide_end {parts.during[1]}; set them to 0 and 1."
+        )
     conditions, size = animate_conditions(
         request.motion,
         request.identity,
@@ -137,9 +143,20 @@ def one_run(
     """
     name = engine_of(parts.model)
     engine = ENGINES[name]
+    if before is not None and not engine.carried:
+        raise KMCError(f"{engine.label} cannot go on from given frames; disconnect continue_motion.")
     carried = None if before is None else before[-engine.carried :]
     given = 0 if carried is None else len(carried)
     left = request.motion.frames - start
+    if left < 1:
+        raise KMCError(
+            f"The motion has {request.motion.frames} frames, but start_frame is {start}; frames count from 0."
+        )
+    if name != "kmc" and length + given > engine.window:
+        raise KMCError(
+            f"{engine.label} makes at most {engine.window - given} frames in a run, {length} were asked for; "
+            "use Animate Long Video, which makes a motion of any length."
+        )
     wanted = length or (left if name == "kmc" else min(left, engine.window - given))
     part_of(request.motion, start - given, wanted + given)
     run = engine.length(wanted + given)

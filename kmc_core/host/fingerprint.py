@@ -1,13 +1,15 @@
 """Names for what a result depends on, the same after a restart: of data by its content, of the host's objects
-by the part of the graph that makes them.
+by the part of the graph that makes them, and of files by their size and time.
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+import folder_paths
 import torch
 from torch import Tensor
 
@@ -46,16 +48,36 @@ def _feed(digest: Any, value: Any) -> None:
 def graph_name(graph: Any, node_id: str, inputs: Sequence[str]) -> str:
     """A name for what comes into some inputs of a node, from the graph (the host's DYNPROMPT) that makes it.
 
-    Two graphs give one name when the same nodes with the same values lead into these inputs.
+    Two graphs give one name when the same nodes with the same values lead into these inputs, and the files
+    that these values name are unchanged.
     """
     given = graph.get_node(node_id)["inputs"]
-    return named([[name, _recipe(graph, given.get(name))] for name in inputs])
+    made: dict[str, str] = {}
+    return named([[name, _recipe(graph, given.get(name), made)] for name in inputs])
 
 
-def _recipe(graph: Any, value: Any) -> Any:
-    """How a value comes about: itself, or the node that makes it with the recipes of its inputs."""
-    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
-        node = graph.get_node(value[0])
-        made = [[name, _recipe(graph, each)] for name, each in sorted(node["inputs"].items())]
-        return [node["class_type"], value[1], made]
-    return value
+def _recipe(graph: Any, value: Any, made: dict[str, str]) -> Any:
+    """How a value comes about: itself, or the name of the node that makes it. `made` are the names of nodes
+    by their ids: many ways may lead to one node.
+    """
+    if isinstance(value, str):
+        return [value, _files(value)]
+    if not (isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)):
+        return value
+    node_id, output = value
+    if not isinstance(output, int):
+        return value
+    if node_id not in made:
+        node = graph.get_node(node_id)
+        given = [[name, _recipe(graph, each, made)] for name, each in sorted(node["inputs"].items())]
+        made[node_id] = named(node["class_type"], given)
+    return [made[node_id], output]
+
+
+def _files(name: str) -> list[list[int]]:
+    """Size and time of every input and model file that a name may mean to the host."""
+    paths = [folder_paths.get_annotated_filepath(name)]
+    for folders, _ in folder_paths.folder_names_and_paths.values():
+        paths += [os.path.join(folder, name) for folder in folders]
+    stats = [os.stat(path) for path in sorted(set(paths)) if os.path.isfile(path)]
+    return [[stat.st_size, stat.st_mtime_ns] for stat in stats]

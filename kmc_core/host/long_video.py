@@ -30,7 +30,7 @@ from .fingerprint import named
 from .media import frames_of, image_of
 from .video_writer import write_video
 from .wan import Conditioned, Parts
-from .window_store import WindowStore
+from .window_store import STORE_VERSION, WindowStore
 
 SEEDS = 2**64
 
@@ -56,7 +56,7 @@ class LongVideo:
     sampling: Sampling
     windows: tuple[Window, ...]
     names: tuple[str, ...]  # of each window's file
-    anchor_colour: bool
+    anchor_colors: bool
     store: WindowStore
 
 
@@ -68,7 +68,7 @@ def long_video(
     start: int,
     length: int,
     sound: Any | None,
-    anchor_colour: bool,
+    anchor_colors: bool,
     graph: str,
     tell: Callable[[str], None],
 ) -> tuple[Path, int]:
@@ -81,6 +81,11 @@ def long_video(
     engine = ENGINES[engine_of(parts.model)]
     if parts.vae is None:
         raise KMCError(f"The VAE is needed to decode each part; connect vae, for {engine.label} its own.")
+    if anchor_colors and request.replace_person:
+        raise KMCError(
+            "anchor_colors changes whole pictures, so with replace_person the video's own scene too; switch "
+            "anchor_colors off, and use Anchor Color on the person alone."
+        )
     _check_guider(parts, sampling)
     whole = part_of(request.motion, start, length)
     windows = tuple(
@@ -89,10 +94,12 @@ def long_video(
     )
     store = WindowStore()
     made = LongVideo(
-        parts, request, sampling, windows, _names(windows, parts, request, sampling, anchor_colour, graph),
-        anchor_colour and engine.carried > 0, store,
+        parts, request, sampling, windows, _names(windows, parts, request, sampling, anchor_colors, graph),
+        anchor_colors and engine.carried > 0, store,
     )  # fmt: skip
-    missing = [w for w, name in zip(windows, made.names, strict=True) if not store.has(name)]
+    missing = [
+        w for w, name in zip(windows, made.names, strict=True) if not store.has(name, w.kept - w.carried)
+    ]
     store.require_room(sum(w.kept for w in missing) * request.size[0] * request.size[1])
     _sample_missing(made, missing, tell)
     path = Path(folder_paths.get_temp_directory()) / f"kmc_{uuid4().hex[:12]}.mp4"
@@ -106,14 +113,15 @@ def _names(
     parts: Parts,
     request: Request,
     sampling: Sampling,
-    anchor_colour: bool,
+    anchor_colors: bool,
     graph: str,
 ) -> tuple[str, ...]:
     """Of all that a window depends on, the windows before it included where it goes on from them."""
     driver = request.driver
     common: list[Any] = [
-        graph, request.identity, list(request.size), request.replace_person, dict(request.strengths),
-        request.person, list(parts.during), sampling.steps, sampling.cfg, sampling.sigmas, anchor_colour,
+        STORE_VERSION, graph, request.identity, list(request.size), request.replace_person,
+        dict(request.strengths), request.person, list(parts.during), sampling.steps, sampling.cfg,
+        sampling.sigmas, anchor_colors,
     ]  # fmt: skip
     if driver is not None:
         common += [list(driver.clip.size), calm_frame(driver.motion)]
@@ -137,7 +145,7 @@ def _check_guider(parts: Parts, sampling: Sampling) -> None:
     guider = sampling.guider
     if guider is None:
         return
-    if engine_of(guider.model_patcher) != engine_of(parts.model):
+    if guider.model_patcher.model is not parts.model.model:
         raise KMCError("The guider has another model than this node; connect both to the same model.")
     if unknown := set(guider.original_conds) - {"positive", "negative"}:
         raise KMCError(
@@ -200,7 +208,7 @@ def _sampled(video: LongVideo, window: Window, sigmas: Tensor, show: Callable[..
     assert video.parts.vae is not None
     pictures = video.parts.vae.decode(samples[:, :, made.trim_latent :])
     frames = frames_of(pictures.flatten(0, -4)).float().clamp(0, 1)[made.trim_image : window.kept]
-    if window.index and video.anchor_colour:
+    if window.index and video.anchor_colors:
         first = torch.stack(list(video.store.read(video.names[0]))).float() / 255
         frames = anchored(frames, colours_of(first))
     return frames

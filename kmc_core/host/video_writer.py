@@ -1,6 +1,7 @@
 """A video file with sound, written while its frames come: memory holds one of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,27 @@ import torch
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from einops import rearrange
 from torch import Tensor
 
+from ..errors import KMCError
+
 OPTIONS = {"crf": "12", "preset": "medium"}  # no loss that an eye sees; Save Video copies it as it is
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """KMCError when what is done inside cannot be written to `path`."""
+    try:
+        yield
+    except (FFmpegError, OSError) as error:
+        raise KMCError(
+            f"{path} cannot be written ({error.strerror}); make room on its disk, or allow writing there, "
+            "and queue again: finished parts are kept."
+        ) from error
 
 
 def write_video(
@@ -24,9 +40,10 @@ def write_video(
     """Frames uint8 [3, H, W], of even sides, as an mp4 with as much sound; returns how many there were.
 
     `sound` is the host's AUDIO of the driving video, `start` the frame of it that the result starts with.
+    KMCError when it cannot be written.
     """
     rate = Fraction(fps).limit_denominator(1001)  # 1001: the NTSC rates, such as 30000/1001, stay exact
-    with av.open(str(path), "w", options={"movflags": "faststart"}) as file:
+    with writing(path), av.open(str(path), "w", options={"movflags": "faststart"}) as file:
         video = file.add_stream("libx264", rate=rate, options=OPTIONS)
         audio = None if sound is None else _sound_stream(file, sound)
         count = 0

@@ -6,8 +6,8 @@ of the sampling in which pose and face count.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import node_helpers
 import torch
@@ -16,19 +16,20 @@ from torch import Tensor
 import nodes as host_nodes
 
 from ..engines.catalog import CLIP_VISION, ENGINES, VAE, Engine, EngineName
+from ..engines.identity import shown_subject
 from ..engines.kmc import Check, no_check
 from ..engines.masks import pack_mask
 from ..engines.node_inputs import NodeInputs
-from ..engines.request import Request
+from ..engines.request import Request, held
 from ..engines.scail import scail_inputs
 from ..engines.wan_animate import wan_animate_inputs
 from ..engines.wan_animate2 import wan_animate2_inputs
 from ..errors import KMCError
+from ..subject.identity import Identity
 from .media import image_of
+from .stretches import ALWAYS, stretches
 
 CHANNELS, SPACE, TIME = 16, 8, 4  # of the latents of Wan 2.1's VAE: channels, pixels a side, frames
-BETWEEN: Final = 1e-5  # keeps two parts of a sampling from both counting at the step where they meet
-ALWAYS: Final = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ def wan_conditioning(
     engine = ENGINES[name]
     node = _host_node(engine)
     _check_parts(engine, parts)
+    _check_identity(name, request.identity)
+    shown = shown_subject(request.identity, held(request.motion, start, length), request.person)
+    request = replace(request, identity=replace(request.identity, subject=shown))
     inputs = _engine_inputs(name, request, start, length, check)
     check()
     carried_frames = 0 if carried is None else len(carried)
@@ -124,6 +128,20 @@ def _check_parts(engine: Engine, parts: Parts) -> None:
         raise KMCError(
             f"{engine.label} looks at the character's picture with CLIP vision; connect Load CLIP Vision "
             f"with {CLIP_VISION}."
+        )
+
+
+def _check_identity(name: EngineName, identity: Identity) -> None:
+    label = ENGINES[name].label
+    if identity.strength != 1 and name != "wan_animate2":
+        raise KMCError(
+            f"{label} shows the character as it is, got identity strength {identity.strength}; set strength "
+            "to 1 in Inject Identity."
+        )
+    if (identity.start, identity.end) != ALWAYS:
+        raise KMCError(
+            f"{label} shows the character in all of the sampling, got {identity.start} to {identity.end}; "
+            "set start to 0 and end to 1 in Inject Identity."
         )
 
 
@@ -223,17 +241,10 @@ def _changed(
         return conditioning
     entries = []
     for text, old in conditioning:
-        first, last = old.get("start_percent", 0.0), old.get("end_percent", 1.0)
         # The negative shows no face at all, before, after and meanwhile.
         without = {k: v for k, v in outside.items() if k != "face_video_pixels" or _shows(old)}
-        low, high = max(first, during[0]), min(last, during[1])
-        if low >= high:
-            entries.append([text, {**old, **without}])
-            continue
-        for start, end, extra in ((first, low, without), (low, high, {}), (high, last, without)):
-            if start < end:
-                part = {"start_percent": start + BETWEEN * (start > first), "end_percent": end}
-                entries.append([text, {**old, **extra, **part}])
+        for inside, part in stretches(old, during):
+            entries.append([text, {**old, **({} if inside else without), **part}])
     return entries
 
 

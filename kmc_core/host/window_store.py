@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import av
 import folder_paths
@@ -14,10 +15,12 @@ from einops import rearrange
 from torch import Tensor
 
 from ..errors import KMCError
+from .video_writer import writing
 
 FOLDER = "kmc_windows"  # inside the host's output folder: its temp folder is emptied at each start
 SUFFIX = ".mkv"
 CODEC, PIXELS = "ffv1", "bgr0"  # eight bits of red, green and blue, exactly
+STORE_VERSION = 2  # raise it when the same inputs come to give other frames: older runs are not used then
 RATE = 24  # the files are not for watching: the frame rate belongs to the result
 BYTES_A_PIXEL = 2  # as much as a noisy picture needs; drawn or smooth ones need a third of it
 
@@ -29,20 +32,27 @@ class WindowStore:
         self.folder = Path(folder_paths.get_output_directory()) / FOLDER
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def has(self, name: str) -> bool:
-        """Whether a run was finished."""
-        return self._path(name).is_file()
+    def has(self, name: str, frames: int) -> bool:
+        """Whether a run was finished, with all its frames."""
+        try:
+            with av.open(str(self._path(name))) as file:
+                return sum(packet.size > 0 for packet in file.demux(video=0)) == frames
+        except (FFmpegError, OSError):
+            return False
 
     def write(self, name: str, frames: Tensor) -> None:
-        """Keep a run's frames, uint8 [F, 3, H, W]; it counts as finished when all of them are on disk."""
-        half = self._path(name).with_suffix(".part")
-        with av.open(str(half), "w", format="matroska") as file:
-            stream = file.add_stream(CODEC, rate=RATE)
-            stream.width, stream.height, stream.pix_fmt = frames.shape[3], frames.shape[2], PIXELS
-            for picture in rearrange(frames, "f c h w -> f h w c").cpu().contiguous().numpy():
-                file.mux(stream.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
-            file.mux(stream.encode())
-        os.replace(half, self._path(name))
+        """Keep a run's frames, uint8 [F, 3, H, W]; it counts as finished when all of them are on disk.
+        KMCError when they cannot be written.
+        """
+        half = self.folder / f"{name}.{uuid4().hex[:8]}.part"  # two hosts may make the same run at once
+        try:
+            with writing(half):
+                _encode(half, frames)
+                with half.open("rb+") as file:
+                    os.fsync(file.fileno())
+                os.replace(half, self._path(name))
+        finally:
+            half.unlink(missing_ok=True)
 
     def read(self, name: str) -> Iterator[Tensor]:
         """A run's frames one by one, uint8 [3, H, W]. KMCError when the file is damaged."""
@@ -74,3 +84,12 @@ class WindowStore:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}{SUFFIX}"
+
+
+def _encode(path: Path, frames: Tensor) -> None:
+    with av.open(str(path), "w", format="matroska") as file:
+        stream = file.add_stream(CODEC, rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = frames.shape[3], frames.shape[2], PIXELS
+        for picture in rearrange(frames, "f c h w -> f h w c").cpu().contiguous().numpy():
+            file.mux(stream.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
+        file.mux(stream.encode())
