@@ -69,7 +69,8 @@ def _reduced(motion: Motion, factor: float) -> Track:
 
 def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str, float]:
     """Errors of the extractor on clips (shard, number, true track): standard deviations along each axis as
-    shares of the picture's side, judged by medians; and shares of hands, faces and people not found.
+    shares of the picture's side, judged by medians, for depths beside those of a flat guess; and shares of
+    hands, faces and people not found.
     """
     found: dict[str, list[Tensor]] = {}
 
@@ -90,6 +91,7 @@ def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str
         neck = slice(JOINT["neck"], JOINT["neck"] + 1)
         centred = [(b[..., 2] - b[:, neck, 2])[both & both[:, neck]] for b in (got.body, true.body)]
         tell("depth", (centred[0] - centred[1]).abs() / side)
+        tell("depth_if_flat", centred[1].abs() / side)
         there, seen = (hands[..., 3].mean(-1) > 0.5 for hands in (true.hands, got.hands))
         tell("hand", (got.hands - true.hands)[..., :2].norm(dim=-1)[there & seen] / side)
         tell("hands_lost", (~seen[there]).float())
@@ -100,6 +102,6 @@ def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str
     together = {name: torch.cat(values) for name, values in found.items()}
     shares = ("nobody", "hands_lost", "faces_lost")
     return {
-        k: float(v.mean() if k in shares else v.median() / (DEPTH_MEDIAN if k == "depth" else POINT_MEDIAN))
+        k: float(v.mean() if k in shares else v.median() / (DEPTH_MEDIAN if "depth" in k else POINT_MEDIAN))
         for k, v in together.items()
     }
