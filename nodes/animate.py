@@ -10,9 +10,8 @@ from ..kmc_core.host.media import even_size, image_of, rgb_of
 from ..kmc_core.host.nets import hooks
 from ..kmc_core.motion.part import part_of
 from . import sockets
+from .common_inputs import frames_input, person_input, sampling_inputs, share_input
 from .engine_inputs import main_inputs, optional_inputs, parts_and_request, strength_inputs
-
-LONGEST = 16384  # frames: nine minutes at 30 frames a second
 
 
 class AnimateConditioning(io.ComfyNode):
@@ -30,22 +29,11 @@ class AnimateConditioning(io.ComfyNode):
             ),
             inputs=[
                 *main_inputs(),
-                io.Int.Input(
-                    "start_frame",
-                    default=0,
-                    min=0,
-                    max=LONGEST,
-                    tooltip="First frame of the motion to use, from 0.",
-                ),
-                io.Int.Input(
+                frames_input("start_frame", "First frame of the motion to use, from 0."),
+                frames_input(
                     "length",
-                    default=0,
-                    min=0,
-                    max=LONGEST,
-                    tooltip=(
-                        "Number of frames. 0 uses all up to the end; the 14B engines at most 77 or 81, for "
-                        "more use Animate Long Video."
-                    ),
+                    "Number of frames. 0 uses all up to the end; the 14B engines at most 77 or 81, for "
+                    "more use Animate Long Video.",
                 ),
                 *strength_inputs(),
                 *optional_inputs(),
@@ -113,36 +101,13 @@ class DistilledSampler(io.ComfyNode):
                     "latent",
                     tooltip="Latent of Animate Conditioning, or one to start from with denoise below 1.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="The same seed gives the same noise, so the same result.",
+                *sampling_inputs(
+                    seed="The same seed gives the same noise, so the same result.",
+                    steps="Evaluations of the network in time. 4 suits the bundled model.",
+                    cfg="Guidance: above 1 pushes away from the negative, at twice the time. 1 is off.",
                 ),
-                io.Int.Input(
-                    "steps",
-                    default=4,
-                    min=1,
-                    max=200,
-                    tooltip="Evaluations of the network in time. 4 suits the bundled model.",
-                ),
-                io.Float.Input(
-                    "cfg",
-                    default=1.0,
-                    min=0.0,
-                    max=20.0,
-                    step=0.1,
-                    tooltip="Guidance: above 1 pushes away from the negative, at twice the time. 1 is off.",
-                ),
-                io.Float.Input(
-                    "denoise",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="1 starts from noise; less keeps that much of the given latent.",
+                share_input(
+                    "denoise", "1 starts from noise; less keeps that much of the given latent.", step=0.01
                 ),
             ],
             outputs=[io.Latent.Output("latent", tooltip="The sampled clip, for VAE Decode.")],
@@ -184,24 +149,11 @@ class RestoreDetail(io.ComfyNode):
                         "Longer side of the result, in the shape of the picture. 0 is the picture's own size."
                     ),
                 ),
-                io.Int.Input(
+                frames_input(
                     "start_frame",
-                    default=0,
-                    min=0,
-                    max=LONGEST,
-                    tooltip=(
-                        "First frame of the motion that the animation was made from, as in Animate "
-                        "Conditioning."
-                    ),
+                    "First frame of the motion that the animation was made from, as in Animate Conditioning.",
                 ),
-                io.Int.Input(
-                    "person",
-                    default=0,
-                    min=0,
-                    max=15,
-                    advanced=True,
-                    tooltip="Which person of the motion the animation follows, as in Animate Conditioning.",
-                ),
+                person_input("Which person of the motion the animation follows, as in Animate Conditioning."),
             ],
             outputs=[io.Image.Output("images", tooltip="The enlarged animation, for Create Video.")],
         )

@@ -8,6 +8,7 @@ from ..kmc_core.motion.check import check_motion
 from ..kmc_core.motion.check_picture import as_markdown, report_picture
 from ..kmc_core.perception.camera import read_camera
 from . import sockets
+from .common_inputs import person_input
 
 
 class CheckMotion(io.ComfyNode):
@@ -43,14 +44,8 @@ class CheckMotion(io.ComfyNode):
                     optional=True,
                     tooltip="The motion after Retarget Motion, to see whether it stays in the picture.",
                 ),
-                io.Int.Input(
-                    "person",
-                    default=0,
-                    min=0,
-                    max=15,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Which person of the motion is checked when it holds several, from 0.",
+                person_input(
+                    "Which person of the motion is checked when it holds several, from 0.", optional=True
                 ),
             ],
             outputs=[

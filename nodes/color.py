@@ -10,7 +10,7 @@ from ..kmc_core.host.media import image_of, rgb_of
 from ..kmc_core.host.nets import hooks
 from ..kmc_core.motion.part import part_of
 from . import sockets
-from .animate import LONGEST
+from .common_inputs import frames_input, person_input, share_input
 
 
 class AnchorColor(io.ComfyNode):
@@ -37,13 +37,8 @@ class AnchorColor(io.ComfyNode):
                     default="person",
                     tooltip="person: change the person alone. whole picture: change all like the person.",
                 ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="1 is the picture's colours; lower leaves more of the scene's light.",
+                share_input(
+                    "strength", "1 is the picture's colours; lower leaves more of the scene's light."
                 ),
                 io.Int.Input(
                     "steady",
@@ -52,21 +47,11 @@ class AnchorColor(io.ComfyNode):
                     max=1000,
                     tooltip="Frames over which the change is averaged: many are calm, few follow fast drift.",
                 ),
-                io.Int.Input(
+                frames_input(
                     "start_frame",
-                    default=0,
-                    min=0,
-                    max=LONGEST,
-                    tooltip="First frame of the motion that the animation was made from, as in its engine.",
+                    "First frame of the motion that the animation was made from, as in its engine.",
                 ),
-                io.Int.Input(
-                    "person",
-                    default=0,
-                    min=0,
-                    max=15,
-                    advanced=True,
-                    tooltip="Which person of the motion the animation follows, from 0.",
-                ),
+                person_input("Which person of the motion the animation follows, from 0."),
             ],
             outputs=[io.Image.Output("images", tooltip="The animation in the colours of the picture.")],
         )

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 from ..kmc_core.host.engines import driver_of, request_for
 from ..kmc_core.host.wan import Parts
 from . import sockets
+from .common_inputs import person_input, share_input
 
 STRENGTHS = {"body_strength": "body", "hand_strength": "hands", "face_strength": "face"}
 
@@ -39,34 +40,18 @@ def main_inputs() -> list[Any]:
 def strength_inputs() -> list[Any]:
     """How closely each part follows, and which person."""
 
-    def strength(name: str, text: str) -> Any:
-        return io.Float.Input(name, default=1.0, min=0.0, max=1.0, step=0.05, tooltip=text)
-
     return [
-        strength("body_strength", "How closely the body follows. 0 leaves it to the engine."),
-        strength("hand_strength", "How closely hands and fingers follow. 0 leaves them to the engine."),
-        strength(
+        share_input("body_strength", "How closely the body follows. 0 leaves it to the engine."),
+        share_input("hand_strength", "How closely hands and fingers follow. 0 leaves them to the engine."),
+        share_input(
             "face_strength", "How closely expression and head turn follow. 0 leaves them to the engine."
         ),
-        io.Int.Input(
-            "person",
-            default=0,
-            min=0,
-            max=15,
-            advanced=True,
-            tooltip="Which person of the motion to follow when it holds several, from 0.",
-        ),
+        person_input("Which person of the motion to follow when it holds several, from 0."),
     ]
 
 
 def optional_inputs() -> list[Any]:
     """What only some engines need."""
-
-    def share(name: str, default: float, text: str) -> Any:
-        return io.Float.Input(
-            name, default=default, min=0.0, max=1.0, step=0.01, optional=True, advanced=True, tooltip=text
-        )
-
     return [
         io.Vae.Input("vae", optional=True, tooltip="The engine's VAE; all but the KMC animator need it."),
         io.ClipVision.Input(
@@ -74,6 +59,42 @@ def optional_inputs() -> list[Any]:
             optional=True,
             tooltip="From Load CLIP Vision: clip_vision_h.safetensors. All but the KMC animator need it.",
         ),
+        *_video_inputs(),
+        io.Conditioning.Input(
+            "motion_prompt",
+            optional=True,
+            tooltip="What is done, from CLIP Text Encode, for Wan-Animate-2.",
+        ),
+        io.Boolean.Input(
+            "replace_person",
+            default=False,
+            optional=True,
+            tooltip=(
+                "Keep the video and put the character in its person's place (Wan-Animate, SCAIL-2). Fit the "
+                "motion with placement match video."
+            ),
+        ),
+        share_input(
+            "guide_start",
+            "From which part of the sampling on pose and face count.",
+            default=0.0,
+            step=0.01,
+            optional=True,
+            advanced=True,
+        ),
+        share_input(
+            "guide_end",
+            "Up to which part of the sampling pose and face count.",
+            step=0.01,
+            optional=True,
+            advanced=True,
+        ),
+    ]
+
+
+def _video_inputs() -> list[Any]:
+    """The driving video and what is known of it."""
+    return [
         io.MultiType.Input(
             "video",
             [io.Video, io.Image],
@@ -95,22 +116,6 @@ def optional_inputs() -> list[Any]:
                 "Without them the motion's outline serves."
             ),
         ),
-        io.Conditioning.Input(
-            "motion_prompt",
-            optional=True,
-            tooltip="What is done, from CLIP Text Encode, for Wan-Animate-2.",
-        ),
-        io.Boolean.Input(
-            "replace_person",
-            default=False,
-            optional=True,
-            tooltip=(
-                "Keep the video and put the character in its person's place (Wan-Animate, SCAIL-2). Fit the "
-                "motion with placement match video."
-            ),
-        ),
-        share("guide_start", 0.0, "From which part of the sampling on pose and face count."),
-        share("guide_end", 1.0, "Up to which part of the sampling pose and face count."),
     ]
 
 

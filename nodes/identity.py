@@ -11,6 +11,7 @@ from ..kmc_core.subject.identity import Part, Views, choose_identity
 from ..kmc_core.subject.select import choices_report, choose_views, window_choice, windows_of
 from ..kmc_core.subject.sheet import report, sheet
 from . import sockets
+from .common_inputs import person_input, share_input
 
 CLIP_FPS = 24.0  # of an IMAGE batch as a clip; only its order counts
 
@@ -60,36 +61,7 @@ class CreateSubject(io.ComfyNode):
                     optional=True,
                     tooltip="Where the character is (white), one for each picture. Without it, it is found.",
                 ),
-                io.MultiType.Input(
-                    "clip",
-                    [io.Video, io.Image],
-                    optional=True,
-                    tooltip=(
-                        "A clip in which the character turns. Sharp frames of sides that the pictures do not "
-                        "show become views."
-                    ),
-                ),
-                io.String.Input(
-                    "choice",
-                    default="",
-                    optional=True,
-                    placeholder="3, 1, 5-8",
-                    tooltip=(
-                        "Numbers of the pictures on the sheet that become views, the main one first. Empty "
-                        "picks by itself."
-                    ),
-                ),
-                io.Int.Input(
-                    "most",
-                    default=8,
-                    min=1,
-                    max=32,
-                    optional=True,
-                    tooltip=(
-                        "How many frames of the clip become views at most when choice is empty; all "
-                        "pictures do."
-                    ),
-                ),
+                *_view_inputs(),
             ],
             outputs=[
                 sockets.Subject.Output(
@@ -120,6 +92,41 @@ class CreateSubject(io.ComfyNode):
         page = image_of(sheet(created)[None])
         shown = ui.PreviewImage(page, cls=cls)
         return io.NodeOutput(created.subject, report(created), page, ui=shown)
+
+
+def _view_inputs() -> list:
+    """A clip to take views from, and which views are kept."""
+    return [
+        io.MultiType.Input(
+            "clip",
+            [io.Video, io.Image],
+            optional=True,
+            tooltip=(
+                "A clip in which the character turns. Sharp frames of sides that the pictures do not "
+                "show become views."
+            ),
+        ),
+        io.String.Input(
+            "choice",
+            default="",
+            optional=True,
+            placeholder="3, 1, 5-8",
+            tooltip=(
+                "Numbers of the pictures on the sheet that become views, the main one first. Empty "
+                "picks by itself."
+            ),
+        ),
+        io.Int.Input(
+            "most",
+            default=8,
+            min=1,
+            max=32,
+            optional=True,
+            tooltip=(
+                "How many frames of the clip become views at most when choice is empty; all pictures do."
+            ),
+        ),
+    ]
 
 
 class SelectView(io.ComfyNode):
@@ -162,14 +169,7 @@ class SelectView(io.ComfyNode):
                     max=1024,
                     tooltip="Which window the picture is for, from 0.",
                 ),
-                io.Int.Input(
-                    "person",
-                    default=0,
-                    min=0,
-                    max=15,
-                    advanced=True,
-                    tooltip="Which person of the motion to follow when it holds several, from 0.",
-                ),
+                person_input("Which person of the motion to follow when it holds several, from 0."),
             ],
             outputs=[
                 io.Image.Output("image", tooltip="The picture of the view for that window."),
@@ -201,16 +201,10 @@ class InjectIdentity(io.ComfyNode):
             description="Choose which views of a character the animator sees, and how strongly they count.",
             inputs=[
                 sockets.Subject.Input("subject", tooltip="The character to animate."),
-                io.Float.Input(
+                share_input(
                     "strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip=(
-                        "1 keeps the character as pictured; lower lets the animator stray from it, 0 "
-                        "leaves it out."
-                    ),
+                    "1 keeps the character as pictured; lower lets the animator stray from it, 0 "
+                    "leaves it out.",
                 ),
                 io.Combo.Input(
                     "views",
@@ -236,25 +230,20 @@ class InjectIdentity(io.ComfyNode):
                     optional=True,
                     tooltip="What of the pictures counts; the rest is left to the prompt and the animator.",
                 ),
-                io.Float.Input(
+                share_input(
                     "start",
+                    "Share of the sampling from which the identity counts.",
                     default=0.0,
-                    min=0.0,
-                    max=1.0,
                     step=0.01,
                     optional=True,
                     advanced=True,
-                    tooltip="Share of the sampling from which the identity counts.",
                 ),
-                io.Float.Input(
+                share_input(
                     "end",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
+                    "Share of the sampling up to which the identity counts.",
                     step=0.01,
                     optional=True,
                     advanced=True,
-                    tooltip="Share of the sampling up to which the identity counts.",
                 ),
             ],
             outputs=[

@@ -10,7 +10,7 @@ from ..kmc_core.host.fingerprint import graph_name
 from ..kmc_core.host.long_video import Sampling, long_video
 from ..kmc_core.motion.part import part_of
 from . import sockets
-from .animate import LONGEST
+from .common_inputs import frames_input, sampling_inputs
 from .engine_inputs import main_inputs, optional_inputs, parts_and_request, strength_inputs
 
 # Their makers in the graph name them: a model or a sampler has no content that could be read.
@@ -38,28 +38,10 @@ class AnimateLongVideo(io.ComfyNode):
                 *main_inputs(),
                 *_span_inputs(),
                 *strength_inputs(),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="Seed of the first window; the next has one more, and so on.",
-                ),
-                io.Int.Input(
-                    "steps",
-                    default=4,
-                    min=1,
-                    max=200,
-                    tooltip="Steps of the model's simple schedule. Not used when sigmas are connected.",
-                ),
-                io.Float.Input(
-                    "cfg",
-                    default=1.0,
-                    min=0.0,
-                    max=20.0,
-                    step=0.1,
-                    tooltip="Guidance; 1 is off and takes half the time. Not used with a guider.",
+                *sampling_inputs(
+                    seed="Seed of the first window; the next has one more, and so on.",
+                    steps="Steps of the model's simple schedule. Not used when sigmas are connected.",
+                    cfg="Guidance; 1 is off and takes half the time. Not used with a guider.",
                 ),
                 io.Boolean.Input(
                     "anchor_colors",
@@ -162,20 +144,8 @@ class PlanWindows(io.ComfyNode):
 
 def _span_inputs() -> list:
     return [
-        io.Int.Input(
-            "start_frame",
-            default=0,
-            min=0,
-            max=LONGEST,
-            tooltip="First frame of the motion to use, from 0.",
-        ),
-        io.Int.Input(
-            "length",
-            default=0,
-            min=0,
-            max=LONGEST,
-            tooltip="Number of frames. 0 uses all up to the end.",
-        ),
+        frames_input("start_frame", "First frame of the motion to use, from 0."),
+        frames_input("length", "Number of frames. 0 uses all up to the end."),
     ]
 
 

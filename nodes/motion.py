@@ -13,6 +13,7 @@ from ..kmc_core.motion.fit_report import report_fit
 from ..kmc_core.motion.retarget import retarget
 from ..kmc_core.perception.extract import encode_body, encode_face, encode_hands
 from . import sockets
+from .common_inputs import person_input
 from .people import people_inputs
 
 
@@ -136,14 +137,7 @@ class RetargetMotion(io.ComfyNode):
                 _strength("body_strength", "How far the body leaves the character's own pose."),
                 _strength("face_strength", "How strong the expressions are."),
                 _strength("hand_strength", "How far the fingers leave the character's own pose."),
-                io.Int.Input(
-                    "person",
-                    default=0,
-                    min=0,
-                    max=15,
-                    advanced=True,
-                    tooltip="Which person of the motion to take when it holds several, from 0.",
-                ),
+                person_input("Which person of the motion to take when it holds several, from 0."),
                 io.Boolean.Input(
                     "keep_contacts",
                     default=True,

@@ -66,19 +66,7 @@ class EnhancePrompt(io.ComfyNode):
                     ),
                 ),
             ],
-            outputs=[
-                io.String.Output("positive", tooltip="Positive prompt, for CLIP Text Encode."),
-                io.String.Output(
-                    "negative", tooltip="What to avoid, for CLIP Text Encode; used when cfg is above 1."
-                ),
-                io.String.Output(
-                    "motion_prompt", tooltip="The action in words, for engines with a motion prompt."
-                ),
-                io.String.Output("camera", tooltip="The camera in words; Apply Camera reads it."),
-                io.String.Output(
-                    "notes", tooltip="How the wish was read, what gave way to the motion, what was not used."
-                ),
-            ],
+            outputs=_prompt_outputs(),
         )
 
     @classmethod
@@ -87,6 +75,21 @@ class EnhancePrompt(io.ComfyNode):
         prompts = enhance(wish, engine, motion=motion, subject=subject, generate=generate)
         notes = "\n".join(prompts.notes)
         return io.NodeOutput(prompts.positive, prompts.negative, prompts.motion, prompts.camera, notes)
+
+
+def _prompt_outputs() -> list:
+    """The prompts and how they came about."""
+    return [
+        io.String.Output("positive", tooltip="Positive prompt, for CLIP Text Encode."),
+        io.String.Output(
+            "negative", tooltip="What to avoid, for CLIP Text Encode; used when cfg is above 1."
+        ),
+        io.String.Output("motion_prompt", tooltip="The action in words, for engines with a motion prompt."),
+        io.String.Output("camera", tooltip="The camera in words; Apply Camera reads it."),
+        io.String.Output(
+            "notes", tooltip="How the wish was read, what gave way to the motion, what was not used."
+        ),
+    ]
 
 
 class ApplyCamera(io.ComfyNode):

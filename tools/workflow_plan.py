@@ -119,9 +119,18 @@ GREY, BLUE, GREEN, PURPLE, ORANGE = "#444", "#3f789e", "#3f7a4b", "#6b4f8a", "#9
 
 def animation(case: Case) -> tuple[Group, ...]:
     """The one graph of the pack: video and picture in, animated video with the original sound out."""
-    video, picture = Link("driver", "video"), Link("character", "image")
-    source = {"clip": video, "most": 6} if case.from_clip else {"images": picture}
     fitted = Link("camera" if case.filmed else "fit", "motion")
+    video = Link("driver", "video")
+    return (
+        *_motion_groups(case, video),
+        *_character_groups(case, video),
+        *_word_groups(case),
+        *_result_groups(video, fitted),
+    )
+
+
+def _motion_groups(case: Case, video: Link) -> tuple[Group, ...]:
+    """Video and picture, and what the video shows."""
     return (
         Group("1  Video and picture", 0, GREY, {
             "about": Step("MarkdownNote", {"text": YOUR_FILES.format(about=case.about)}, "Start here"),
@@ -136,6 +145,13 @@ def animation(case: Case) -> tuple[Group, ...]:
             "hands": Step("KMC_EncodeHandMotion", {"video": video, "motion": Link("face", "motion")}),
             "about_motion": Step("MarkdownNote", {"text": ABOUT_MOTION}, "Parts of the motion"),
         }),
+    )  # fmt: skip
+
+
+def _character_groups(case: Case, video: Link) -> tuple[Group, ...]:
+    """The character, and the motion on it."""
+    source = {"clip": video, "most": 6} if case.from_clip else {"images": Link("character", "image")}
+    return (
         Group("3  Character", 2, GREEN, {
             "subject": Step("KMC_CreateSubject", {
                 **source, "name": case.subject, "description": case.description,
@@ -156,6 +172,12 @@ def animation(case: Case) -> tuple[Group, ...]:
                 "motion": Link("fit", "motion"), "compare": Link("hands", "motion"),
             }),
         }),
+    )  # fmt: skip
+
+
+def _word_groups(case: Case) -> tuple[Group, ...]:
+    """Prompts, and a camera that they ask for."""
+    return (
         Group("5  Words", 3, PURPLE, {
             "words": Step("KMC_EnhancePrompt", {
                 "wish": case.wish, "motion": Link("hands", "motion"), "subject": Link("subject", "subject"),
@@ -173,6 +195,12 @@ def animation(case: Case) -> tuple[Group, ...]:
                 "about_words": Step("MarkdownNote", {"text": ABOUT_WORDS}, "Words and camera"),
             } if case.filmed else {}),
         }),
+    )  # fmt: skip
+
+
+def _result_groups(video: Link, fitted: Link) -> tuple[Group, ...]:
+    """The animation and its video."""
+    return (
         Group("6  Animate", 4, ORANGE, {
             "animator": Step("KMC_LoadAnimator", {"checkpoint": "kmc_mini.safetensors"}),
             "conditions": Step("KMC_AnimateConditioning", {
