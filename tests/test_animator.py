@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 
 from kmc_core.errors import KMCError
 from kmc_core.model.checkpoint import load_animator_file, save_animator
-from kmc_core.model.conditions import KEEP, AnimatorConditions, batched
+from kmc_core.model.conditions import KEEP, AnimatorConditions
 from kmc_core.model.text import TextEncoder
 from kmc_core.model.transformer import build_animator
 from kmc_core.sampling.solve import sample
-from tiny import PARAMS, frames_of, tiny_animator, tiny_conditions, tiny_noise
+from tiny import PARAMS, batched, frames_of, tiny_animator, tiny_conditions, tiny_noise
 
 HALF = torch.tensor([0.5])
 

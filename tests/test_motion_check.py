@@ -17,7 +17,7 @@ from kmc_core.motion.shot import people_of, read_shot
 from kmc_core.motion.skeleton import JOINT
 from kmc_core.motion.timing import retime
 from kmc_core.motion.types import Motion
-from kmc_core.perception.camera import read_camera
+from kmc_core.perception.camera import watch_camera
 from kmc_core.perception.extract import TensorClip
 from kmc_core.subject.types import Subject
 from moving_person import HEIGHT, WIDTH, Build, Shot, at, character, person, turn, view
@@ -260,11 +260,11 @@ def test_a_plain_background_tells_nothing() -> None:
 
 def test_a_foreign_clip_is_refused() -> None:
     with pytest.raises(KMCError, match="640x720 pixels, this clip has 160x120"):
-        read_camera(TensorClip(torch.zeros(FRAMES, 3, 120, 160), 25.0), driver())
+        watch_camera(TensorClip(torch.zeros(FRAMES, 3, 120, 160), 25.0), driver())
     with pytest.raises(KMCError, match="has 40 frames, this clip has 3"):
-        read_camera(TensorClip(torch.zeros(3, 3, HEIGHT, WIDTH), 25.0), driver())
+        watch_camera(TensorClip(torch.zeros(3, 3, HEIGHT, WIDTH), 25.0), driver())
     with pytest.raises(KMCError, match="has 25 frames a second, this clip has 30"):
-        read_camera(TensorClip(torch.zeros(FRAMES, 3, HEIGHT, WIDTH), 30.0), driver())
+        watch_camera(TensorClip(torch.zeros(FRAMES, 3, HEIGHT, WIDTH), 30.0), driver())
 
 
 def test_camera_motion_is_named() -> None:

@@ -1,6 +1,6 @@
 """Tiny real objects for tests: an animator of a few thousand weights and conditions that fit it."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import torch
 
@@ -65,3 +65,9 @@ def frames_of(conditions: AnimatorConditions, part: slice) -> AnimatorConditions
         hand_positions=conditions.hand_positions[:, part],
         face=conditions.face[:, part],
     )
+
+
+def batched(items: list[AnimatorConditions]) -> AnimatorConditions:
+    """Concatenate single clips of equal shape along the batch axis."""
+    names = [f.name for f in fields(AnimatorConditions) if getattr(items[0], f.name) is not None]
+    return replace(items[0], **{name: torch.cat([getattr(i, name) for i in items]) for name in names})
