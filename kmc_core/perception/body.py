@@ -28,8 +28,8 @@ UNSEEN = 0.5  # joints below this probability are guesses
 ARM_UNSEEN = 0.3  # arms cross bodies and are often right below it, when the joint above is seen; hands out of
 ALONE = 0.6  # the picture are guessed at the chin, with up to this and no elbow
 ARMS = (("l_elbow", "l_shoulder"), ("r_elbow", "r_shoulder"), ("l_wrist", "l_elbow"), ("r_wrist", "r_elbow"))
-# The net's depths in the picture are 4 to 5 times too deep: on rendered people the truth's spread is 0.24 of
-# theirs and the error least at 0.20 to 0.24 (docs/benchmarks.md).
+# The net's depths in the picture are 4 to 5 times too deep; scaled so, they spread about as the true ones of
+# rendered people do: `python -m kmc_core.training.cli noise`.
 DEPTH = 0.22
 GATE = 1.0  # the same person is within this share of the last region's side
 FORGET = 1.0  # seconds after which a lost person may be replaced by another

@@ -69,10 +69,11 @@ def _reduced(motion: Motion, factor: float) -> Track:
 
 def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str, float]:
     """Errors of the extractor on clips (shard, number, true track): standard deviations along each axis as
-    shares of the picture's side, judged by medians, for depths beside those of a flat guess; and shares of
-    hands, faces and people not found.
+    shares of the picture's side, judged by medians, for depths beside those of a flat guess and with
+    their spread over the true one; and shares of hands, faces and people not found.
     """
     found: dict[str, list[Tensor]] = {}
+    depths: list[list[Tensor]] = []  # found and true, from the neck
 
     def tell(name: str, values: Tensor) -> None:
         found.setdefault(name, []).append(values.flatten())
@@ -90,6 +91,7 @@ def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str
         tell("joint", (got.body - true.body)[..., :2].norm(dim=-1)[both] / side)
         neck = slice(JOINT["neck"], JOINT["neck"] + 1)
         centred = [(b[..., 2] - b[:, neck, 2])[both & both[:, neck]] for b in (got.body, true.body)]
+        depths.append(centred)
         tell("depth", (centred[0] - centred[1]).abs() / side)
         tell("depth_if_flat", centred[1].abs() / side)
         there, seen = (hands[..., 3].mean(-1) > 0.5 for hands in (true.hands, got.hands))
@@ -101,7 +103,8 @@ def measure(clips: list[tuple[Shard, int, Track]], nets: Perception) -> dict[str
         tell("faces_lost", (~seen[there]).float())
     together = {name: torch.cat(values) for name, values in found.items()}
     shares = ("nobody", "hands_lost", "faces_lost")
-    return {
+    found_depths, true_depths = (torch.cat(values).std() for values in zip(*depths, strict=True))
+    return {"depth_spread_of_true": float(found_depths / true_depths)} | {
         k: float(v.mean() if k in shares else v.median() / (DEPTH_MEDIAN if "depth" in k else POINT_MEDIAN))
         for k, v in together.items()
     }
