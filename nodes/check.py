@@ -6,7 +6,7 @@ from ..kmc_core.host.media import clip_of, image_of
 from ..kmc_core.host.nets import hooks
 from ..kmc_core.motion.check import check_motion
 from ..kmc_core.motion.check_picture import as_markdown, report_picture
-from ..kmc_core.perception.camera import read_camera
+from ..kmc_core.perception.camera import watch_camera
 from . import sockets
 from .common_inputs import person_input
 
@@ -69,7 +69,7 @@ class CheckMotion(io.ComfyNode):
 
     @classmethod
     def execute(cls, motion, subject, stop_on_red, video=None, fitted=None, person=0) -> io.NodeOutput:
-        shot = None if video is None else read_camera(clip_of(video, motion.fps), motion, **hooks())
+        shot = None if video is None else watch_camera(clip_of(video, motion.fps), motion, **hooks())
         report = check_motion(motion, subject, shot=shot, fitted=fitted, person=person)
         if stop_on_red:
             report.require()

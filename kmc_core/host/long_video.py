@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from ..engines.catalog import ENGINES
-from ..engines.colour import anchored, colours_of
 from ..engines.faces import calm_frame
 from ..engines.framing import video_place
 from ..engines.request import Request, held
+from ..engines.window_colors import anchored, colours_of
 from ..engines.windows import Window, blend_weights, plan_windows
 from ..errors import KMCError
 from ..motion.part import part_of

@@ -43,9 +43,3 @@ class AnimatorConditions:
         keep = self.keep.clone()
         keep[:, [KEEP.index(name) for name in names]] = 0
         return replace(self, keep=keep)
-
-
-def batched(items: list[AnimatorConditions]) -> AnimatorConditions:
-    """Concatenate single clips of equal shape along the batch axis."""
-    names = [f.name for f in fields(AnimatorConditions) if getattr(items[0], f.name) is not None]
-    return replace(items[0], **{name: torch.cat([getattr(i, name) for i in items]) for name in names})

@@ -18,9 +18,9 @@ from .types import Motion, Track
 Colour = tuple[int, int, int]
 Array = np.ndarray
 
+Part = Literal["body", "hands", "face"]
 # Hues go around the body in the customary OpenPose order: right arm red to yellow, left arm yellow to green,
 # right leg green to cyan, left leg cyan to blue, head violet to pink.
-Part = Literal["body", "hands", "face"]
 BONE_COLOURS: Final[Mapping[tuple[str, str], Colour]] = {
     ("neck", "pelvis"): (150, 150, 165),
     ("neck", "r_shoulder"): (226, 58, 52),

@@ -6,7 +6,7 @@ from .clips import Clip
 from .stream import Check, Progress, no_check, no_progress, stream
 
 
-def read_camera(
+def watch_camera(
     clip: Clip, motion: Motion, *, progress: Progress = no_progress, check: Check = no_check
 ) -> Shot:
     """The shot of the clip that `motion` was encoded from, whose people do not count as background.

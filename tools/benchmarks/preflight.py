@@ -32,7 +32,7 @@ from kmc_core.motion.mirror import mirror  # noqa: E402
 from kmc_core.motion.skeleton import JOINT  # noqa: E402
 from kmc_core.motion.timing import retime, trim  # noqa: E402
 from kmc_core.motion.types import FaceMotion, Motion, Track  # noqa: E402
-from kmc_core.perception.camera import read_camera  # noqa: E402
+from kmc_core.perception.camera import watch_camera  # noqa: E402
 from kmc_core.perception.extract import (  # noqa: E402
     Perception,
     TensorClip,
@@ -105,7 +105,7 @@ def checked(case: Case) -> Report:
     """The report on a case, with its pixels where it has any."""
     shot = None
     if case.frames is not None:
-        shot = read_camera(TensorClip(case.frames, case.motion.fps), case.motion)
+        shot = watch_camera(TensorClip(case.frames, case.motion.fps), case.motion)
     return check_motion(case.motion, case.subject, shot=shot)
 
 
