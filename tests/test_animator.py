@@ -12,7 +12,7 @@ from kmc_core.errors import KMCError
 from kmc_core.model.checkpoint import load_animator_file, save_animator
 from kmc_core.model.conditions import KEEP, AnimatorConditions
 from kmc_core.model.text import TextEncoder
-from kmc_core.model.transformer import build_animator
+from kmc_core.model.transformer import build_animator, start_at_prior
 from kmc_core.sampling.solve import sample
 from tiny import PARAMS, batched, frames_of, tiny_animator, tiny_conditions, tiny_noise
 
@@ -186,3 +186,12 @@ def test_missing_and_truncated_weights_are_told(tmp_path: Path):
 
 def test_keep_has_a_column_for_every_condition_that_can_be_dropped():
     assert tiny_conditions().drop("face").keep[0].tolist() == [float(name != "face") for name in KEEP]
+
+
+def test_a_forgotten_head_begins_at_the_prior_itself():
+    conditions = tiny_conditions()
+    model = tiny_animator()
+    fresh = build_animator(PARAMS)(tiny_noise(), HALF, conditions)
+    assert not torch.allclose(model(tiny_noise(), HALF, conditions), fresh)
+    start_at_prior(model)
+    assert torch.allclose(model(tiny_noise(), HALF, conditions), fresh)

@@ -13,7 +13,7 @@ from kmc_core.errors import KMCError
 from kmc_core.training import data
 from kmc_core.training.data import Clips, clip_conditions, motion_of, prepare_folder, track_of
 from kmc_core.training.mocap import DEFAULT_FOLDER
-from kmc_core.training.noise import disturbed, measure
+from kmc_core.training.noise import disturbed, doubtful, measure
 from kmc_core.training.shards import read_shard
 from kmc_core.training.truth import VIEWS, Studio, render_split
 from media import perception
@@ -57,7 +57,23 @@ def test_clips_prepared_for_another_animator_are_refused(truth: Path, tmp_path: 
         Clips.load(tmp_path, replace(PARAMS, size=64))
 
 
-def test_a_motion_is_disturbed_as_an_extractor_disturbs_it(truth: Path):
+def test_a_motion_keeps_its_points_and_loses_depth_and_hands(truth: Path):
+    shard = read_shard(truth / "shard_00000.safetensors")
+    track = track_of(shard.frames, 0, slice(None))
+    assert track.hands is not None
+    track = replace(track, hands=torch.cat((track.hands[..., :3], torch.ones_like(track.hands[..., :1])), -1))
+    unsure = [doubtful(track, SIZE, torch.Generator().manual_seed(seed)) for seed in range(20)]
+    lost = 0
+    for other in unsure:
+        assert other.body is not None and other.hands is not None and track.body is not None
+        assert torch.equal(other.body[..., [0, 1, 3]], track.body[..., [0, 1, 3]])
+        assert track.hands is not None and torch.equal(other.hands[..., :3], track.hands[..., :3])
+        assert not torch.equal(other.body[..., 2], track.body[..., 2])
+        lost += int((other.hands[0, :, 0, 3] == 0).sum())
+    assert 5 <= lost <= 20  # of 40
+
+
+def test_a_pose_is_disturbed_as_an_extractor_disturbs_it(truth: Path):
     shard = read_shard(truth / "shard_00000.safetensors")
     track = track_of(shard.frames, 0, slice(None))
     noisy = disturbed(track, SIZE, torch.Generator().manual_seed(0))

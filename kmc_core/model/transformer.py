@@ -298,8 +298,7 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         model = Animator(params, **kwargs)
-        nn.init.zeros_(model.head.fine2.weight)
-        nn.init.zeros_(model.head.fine2.bias)
+        start_at_prior(model)
         for block in cast(Iterable[Block], model.blocks):
             nn.init.zeros_(block.out.weight)
             nn.init.zeros_(block.out_context.weight)
@@ -307,6 +306,12 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
             nn.init.ones_(block.table[2])
             nn.init.ones_(block.table[5])
     return model
+
+
+def start_at_prior(model: Animator) -> None:
+    """Forget the last layer: the output is the prior's own composite."""
+    nn.init.zeros_(model.head.fine2.weight)
+    nn.init.zeros_(model.head.fine2.bias)
 
 
 def _grid(x: Tensor, patch: int) -> tuple[int, int]:

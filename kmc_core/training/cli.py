@@ -5,6 +5,7 @@ import json
 import math
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from torch import nn
 from ..model.checkpoint import load_animator_file
 from ..model.params import AnimatorParams
 from ..model.text import TextEncoder
-from ..model.transformer import build_animator
+from ..model.transformer import Animator, build_animator, start_at_prior
 from ..perception.suite import Perception
 from .config import TrainConfig, read_config
 from .data import Clips, prepare_folder, track_of
@@ -33,6 +34,8 @@ def build_model(params: AnimatorParams, config: TrainConfig) -> nn.ModuleDict:
     if config.start:
         _, weights = load_animator_file(Path(config.start))
         model.load_state_dict({name: value.float() for name, value in weights.items()})
+        if config.restart_head:
+            start_at_prior(cast(Animator, model["animator"]))
     return model
 
 

@@ -31,11 +31,14 @@ class TrainConfig:
     clip_norm: float = 1.0
     ema: float = 0.998
     drop: float = 0.1  # chance of dropping each condition of a clip
-    feature_weight: float = 0.0  # distance in the pose net's features
+    feature_weight: float = 0.0  # distance in our detectors' features
     feature_clips: int = 4  # clips of the batch that the feature distance is measured on
     save_every: int = 200
     seed: int = 0
     start: str = ""  # animator to start from; empty starts afresh
+    restart_head: bool = (
+        False  # with `start`: forget its last layer, begin at the prior itself
+    )
 
 
 def read_config(path: Path) -> TrainConfig:

@@ -24,11 +24,11 @@ from ..perception.head_pose import head_yaw
 from ..perception.person import face_embedding
 from ..perception.suite import Perception
 from ..subject.types import Subject, View
-from .noise import disturbed, extracted
+from .noise import disturbed, doubtful, extracted
 from .objectives import Batch
 from .shards import Pictures, Shard, read_shard
 
-PREPARED: Final = "4"  # raised when engines/kmc.py gives other conditions for the same clip
+PREPARED: Final = "5"  # raised when engines/kmc.py gives other conditions for the same clip
 BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
 EXTRACTED: Final = 0.125  # share of clips whose motion and poses our own extractor reads from the pictures
 FEWEST_FACE_PIXELS: Final = 24.0  # a smaller face gives the identity net nothing
@@ -73,8 +73,9 @@ def _metadata(path: Path) -> dict[str, str]:
 def clip_conditions(
     shard: Shard, clip: int, params: AnimatorParams, nets: Perception, rng: torch.Generator | None
 ) -> AnimatorConditions:
-    """Conditions of one clip, batch 1. With a generator they are as in use: the motion has the extractor's
-    errors or is its own answer, and one to all of the views are known; a missing view repeats the first.
+    """Conditions of one clip, batch 1. With a generator they are as in use: motion and poses of the
+    views have the extractor's errors or are its own answer, and one to all of the views are known; a
+    missing view repeats the first.
     """
     motion = motion_of(shard.frames, clip, shard.fps)
     subject = subject_of(shard.references, clip, shard.words[clip].subject, nets)
@@ -91,16 +92,15 @@ def _as_read(
     motion: Motion, subject: Subject, shard: Shard, clip: int, nets: Perception, rng: torch.Generator
 ) -> tuple[Motion, Subject]:
     """A clip's motion and subject as users have them, read from pictures."""
-    track = disturbed(motion.tracks[0], motion.size[0], rng)
+    side = motion.size[0]
+    track = doubtful(motion.tracks[0], side, rng)
+    poses = [disturbed(view.pose, side, rng) for view in subject.views]
     if torch.rand((), generator=rng) < EXTRACTED:
         track = extracted(shard.frames.images[clip], shard.fps, nets) or track
-        poses = [
-            extracted(shard.references.images[clip, k, None], shard.fps, nets)
-            for k in range(len(subject.views))
-        ]
-        views = tuple(replace(v, pose=pose or v.pose) for v, pose in zip(subject.views, poses, strict=True))
-        subject = replace(subject, views=views)
-    return replace(motion, tracks=(track,)), subject
+        read = [extracted(picture[None], shard.fps, nets) for picture in shard.references.images[clip]]
+        poses = [pose or guess for pose, guess in zip(read, poses, strict=True)]
+    views = tuple(replace(v, pose=pose) for v, pose in zip(subject.views, poses, strict=True))
+    return replace(motion, tracks=(track,)), replace(subject, views=views)
 
 
 def motion_of(pictures: Pictures, clip: int, fps: float) -> Motion:
@@ -223,5 +223,5 @@ def prepare_folder(
     if not shards:
         raise KMCError(f"No truth shards in {source}. Render them first: make truth.")
     for index, shard in enumerate(shards):
-        prepare_shard(shard, target / shard.name, params, nets, seed=index)
+        prepare_shard(shard, target / shard.name, params, nets, seed=int(shard.stem.rpartition("_")[2]))
         progress(index + 1, len(shards))

@@ -26,21 +26,34 @@ DEPTH_MEDIAN, POINT_MEDIAN = 0.6745, 1.1774
 SEEN_AT: Final = 384  # detectors look at pictures of this side
 
 
+def doubtful(track: Track, side: int, rng: torch.Generator) -> Track:
+    """A motion as an extractor would give it, but its points in the picture: depths are wrong, hands
+    are lost.
+
+    Points stay exact because the animator shall do what it is told: a target beside its own conditions
+    asks for a blur. `side` of the picture in pixels.
+    """
+    assert track.body is not None and track.hands is not None
+    body, hands = track.body.clone(), track.hands.clone()
+    body[..., 2] += _noise(body[:1, :, 2], DEPTH_NOISE * side, rng)
+    hands[..., 3] *= torch.rand((1, 2, 1), generator=rng) >= HAND_LOST
+    return replace(track, body=body, hands=hands)
+
+
 def disturbed(track: Track, side: int, rng: torch.Generator) -> Track:
-    """The track as an extractor would give it: noisy points, lost hands. `side` of the picture in pixels."""
-
-    def noise(like: Tensor, share: float) -> Tensor:
-        return torch.randn(like.shape, generator=rng) * share * side
-
+    """A view's pose as an extractor would give it: doubtful, and its points are noisy too."""
+    track = doubtful(track, side, rng)
     body, hands, face = track.body, track.hands, track.face
     assert body is not None and hands is not None and face is not None
-    body, hands, landmarks = body.clone(), hands.clone(), face.landmarks.clone()
-    body[..., :2] += noise(body[..., :2], JOINT_NOISE)
-    body[..., 2] += noise(body[:1, :, 2], DEPTH_NOISE)
-    hands[..., :2] += noise(hands[..., :2], HAND_NOISE)
-    hands[..., 3] *= torch.rand((1, 2, 1), generator=rng) >= HAND_LOST
-    landmarks[..., :2] += noise(landmarks[:, :1, :2], LANDMARK_NOISE)
+    landmarks = face.landmarks.clone()
+    body[..., :2] += _noise(body[..., :2], JOINT_NOISE * side, rng)
+    hands[..., :2] += _noise(hands[..., :2], HAND_NOISE * side, rng)
+    landmarks[..., :2] += _noise(landmarks[:, :1, :2], LANDMARK_NOISE * side, rng)
     return replace(track, body=body, hands=hands, face=replace(face, landmarks=landmarks))
+
+
+def _noise(like: Tensor, spread: float, rng: torch.Generator) -> Tensor:
+    return torch.randn(like.shape, generator=rng) * spread
 
 
 def extracted(images: Tensor, fps: float, nets: Perception) -> Track | None:
