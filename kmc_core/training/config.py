@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import KMCError
+from .distill_config import DistillConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,6 +37,7 @@ class TrainConfig:
     save_every: int = 200
     seed: int = 0
     start: str = ""  # animator to start from; empty starts afresh
+    distill: DistillConfig | None = None  # make a student of `start`, which then is the teacher
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -51,6 +53,8 @@ def read_config(path: Path) -> TrainConfig:
     if unknown := sorted(values.keys() - known):
         raise KMCError(f"{path} has unknown keys {unknown}; known are {sorted(known)}.")
     try:
+        if "distill" in values:
+            values["distill"] = DistillConfig(**values["distill"])
         return TrainConfig(**values)
     except TypeError as error:
-        raise KMCError(f"{path} is incomplete: {error}.") from error
+        raise KMCError(f"{path} is incomplete or has an unknown key: {error}.") from error
