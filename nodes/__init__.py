@@ -15,6 +15,7 @@ from . import (
     motion,
     people,
     prompt,
+    sampling,
     sound,
 )
 
@@ -30,6 +31,7 @@ NODES = [
     *library.NODES,
     *prompt.NODES,
     *animate.NODES,
+    *sampling.NODES,
     *color.NODES,
     *long_video.NODES,
     *sound.NODES,

@@ -1,16 +1,15 @@
-"""Motion and identity as conditions of the animator, and its sampler."""
+"""Motion and identity as conditions of the animator, and its picture's detail in the result."""
 
 from comfy_api.latest import io
 
 from ..kmc_core.engines.detail import restore_detail
 from ..kmc_core.engines.identity import shown_subject
-from ..kmc_core.host.animator import sample
 from ..kmc_core.host.engines import one_run
 from ..kmc_core.host.media import even_size, image_of, rgb_of
 from ..kmc_core.host.nets import hooks
 from ..kmc_core.motion.part import part_of
 from . import sockets
-from .common_inputs import frames_input, person_input, sampling_inputs, share_input
+from .common_inputs import frames_input, person_input
 from .engine_inputs import main_inputs, optional_inputs, parts_and_request, strength_inputs
 
 
@@ -78,48 +77,6 @@ class AnimateConditioning(io.ComfyNode):
         )
 
 
-class DistilledSampler(io.ComfyNode):
-    """See kmc_core.host.animator.sample."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="KMC_DistilledSampler",
-            display_name="Distilled Sampler",
-            category="KMC/animate",
-            description=(
-                "Sample the animation in a few steps: the Euler method on the flow model's own schedule."
-            ),
-            search_aliases=["ksampler", "few step sampler"],
-            inputs=[
-                io.Model.Input("model", tooltip="The animator, with or without LoRAs."),
-                io.Conditioning.Input("positive", tooltip="Positive of Animate Conditioning."),
-                io.Conditioning.Input(
-                    "negative", tooltip="Negative of Animate Conditioning; evaluated when cfg is not 1."
-                ),
-                io.Latent.Input(
-                    "latent",
-                    tooltip="Latent of Animate Conditioning, or one to start from with denoise below 1.",
-                ),
-                *sampling_inputs(
-                    seed="The same seed gives the same noise, so the same result.",
-                    steps="Evaluations of the network in time. 4 suits the bundled model.",
-                    cfg="Guidance: above 1 pushes away from the negative, at twice the time. 1 is off.",
-                ),
-                share_input(
-                    "denoise", "1 starts from noise; less keeps that much of the given latent.", step=0.01
-                ),
-            ],
-            outputs=[io.Latent.Output("latent", tooltip="The sampled clip, for VAE Decode.")],
-        )
-
-    @classmethod
-    def execute(cls, model, positive, negative, latent, seed, steps, cfg, denoise) -> io.NodeOutput:
-        return io.NodeOutput(
-            sample(model, positive, negative, latent, seed=seed, steps=steps, cfg=cfg, denoise=denoise)
-        )
-
-
 class RestoreDetail(io.ComfyNode):
     """See kmc_core.engines.detail."""
 
@@ -168,4 +125,4 @@ class RestoreDetail(io.ComfyNode):
         return io.NodeOutput(image_of(frames))
 
 
-NODES = [AnimateConditioning, DistilledSampler, RestoreDetail]
+NODES = [AnimateConditioning, RestoreDetail]

@@ -22,12 +22,16 @@ def share_input(name: str, tooltip: str, *, default: float = 1.0, step: float = 
     return io.Float.Input(name, default=default, min=0.0, max=1.0, step=step, tooltip=tooltip, **more)
 
 
-def sampling_inputs(seed: str, steps: str, cfg: str) -> list[Any]:
-    """Seed, steps and guidance of a sampler, with their tooltips."""
+def sampling_inputs(seed: str, steps: str, cfg: str, *, own_steps: bool = False) -> list[Any]:
+    """Seed, steps and guidance of a sampler, with their tooltips; with `own_steps` 0 steps leave it to a
+    preset.
+    """
     return [
         io.Int.Input(
             "seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True, tooltip=seed
         ),
-        io.Int.Input("steps", default=4, min=1, max=200, tooltip=steps),
+        io.Int.Input(
+            "steps", default=0 if own_steps else 4, min=0 if own_steps else 1, max=200, tooltip=steps
+        ),
         io.Float.Input("cfg", default=1.0, min=0.0, max=20.0, step=0.1, tooltip=cfg),
     ]

@@ -5,10 +5,11 @@ from pathlib import Path
 import torch
 
 from kmc_core.model.checkpoint import save_animator
+from kmc_core.model.params import AnimatorParams
 from kmc_core.model.text import TextEncoder
-from tiny import PARAMS, tiny_animator
+from tiny import PARAMS, tiny_animator, tiny_student
 
-TINY = "tiny.safetensors"
+TINY, STUDENT = "tiny.safetensors", "tiny_student.safetensors"
 
 
 def tiny_text_encoder() -> TextEncoder:
@@ -20,9 +21,19 @@ def tiny_text_encoder() -> TextEncoder:
 
 def write_tiny_animator(base: Path) -> Path:
     """Save the tiny animator into the model folder of a host's base folder."""
+    return _write(base, TINY, PARAMS, tiny_animator().state_dict())
+
+
+def write_tiny_student(base: Path) -> Path:
+    """The same for one that heeds guidance strengths."""
+    student = tiny_student()
+    return _write(base, STUDENT, student.params, student.state_dict())
+
+
+def _write(base: Path, name: str, params: AnimatorParams, network: dict[str, torch.Tensor]) -> Path:
     folder = base / "models" / "kmc"
     folder.mkdir(parents=True, exist_ok=True)
-    state = {f"animator.{name}": tensor for name, tensor in tiny_animator().state_dict().items()}
-    state |= {f"text.{name}": tensor for name, tensor in tiny_text_encoder().state_dict().items()}
-    save_animator(folder / TINY, PARAMS, state, {})
-    return folder / TINY
+    state = {f"animator.{key}": tensor for key, tensor in network.items()}
+    state |= {f"text.{key}": tensor for key, tensor in tiny_text_encoder().state_dict().items()}
+    save_animator(folder / name, params, state, {})
+    return folder / name

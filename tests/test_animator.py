@@ -10,11 +10,10 @@ from safetensors.torch import save_file
 
 from kmc_core.errors import KMCError
 from kmc_core.model.checkpoint import load_animator_file, save_animator
-from kmc_core.model.conditions import KEEP, AnimatorConditions
+from kmc_core.model.conditions import KEEP, AnimatorConditions, batched
 from kmc_core.model.text import TextEncoder
 from kmc_core.model.transformer import build_animator, start_at_prior
-from kmc_core.sampling.solve import sample
-from tiny import PARAMS, batched, frames_of, tiny_animator, tiny_conditions, tiny_noise
+from tiny import PARAMS, frames_of, tiny_animator, tiny_conditions, tiny_noise
 
 HALF = torch.tensor([0.5])
 
@@ -29,9 +28,9 @@ def test_untrained_animator_returns_the_moved_pixels_where_they_cover():
 
 
 @torch.no_grad()
-def test_references_are_encoded_once_for_all_steps():
+def test_conditions_are_encoded_once_for_all_steps():
     model, conditions = tiny_animator(), tiny_conditions()
-    cached = model.encode_references(conditions)
+    cached = model.encode(conditions)
     for sigma in (0.1, 0.9):
         level = torch.tensor([sigma])
         assert torch.equal(
@@ -41,7 +40,7 @@ def test_references_are_encoded_once_for_all_steps():
 
 @torch.no_grad()
 @pytest.mark.parametrize(
-    "name", [f.name for f in fields(AnimatorConditions) if f.name not in ("keep", "carried")]
+    "name", [f.name for f in fields(AnimatorConditions) if f.name not in ("keep", "carried", "guidance")]
 )
 def test_every_condition_changes_the_result(name: str):
     model, conditions = tiny_animator(), tiny_conditions()
@@ -108,17 +107,6 @@ def test_half_precision_layers_do_not_round_the_pixels_that_are_kept():
     x0_hat = model.to(torch.bfloat16)(tiny_noise(), HALF, half)
     assert x0_hat.dtype == torch.float32
     torch.testing.assert_close(x0_hat, expected, atol=1e-6, rtol=1e-6)
-
-
-@torch.no_grad()
-def test_sampling_is_repeatable_and_guidance_of_one_is_no_guidance():
-    model, conditions = tiny_animator(), tiny_conditions()
-
-    def run(guidance: float) -> torch.Tensor:
-        return sample(model, conditions, steps=2, rng=torch.Generator().manual_seed(3), guidance=guidance)
-
-    assert torch.equal(run(1.0), run(1.0))
-    assert not torch.allclose(run(1.0), run(3.0))
 
 
 @torch.no_grad()

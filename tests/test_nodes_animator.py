@@ -15,7 +15,7 @@ from checkpoints import TINY, tiny_text_encoder, write_tiny_animator
 from harness.inprocess import InProcessHost
 from kmc_core.model.checkpoint import load_animator_file, save_animator
 from kmc_core.model.conditions import AnimatorConditions
-from kmc_core.sampling.solve import shifted_sigmas
+from kmc_core.sampling.schedule import shifted_sigmas
 from tiny import PARAMS, tiny_animator, tiny_conditions
 
 FRAMES = 3
@@ -54,7 +54,7 @@ def graph(host: InProcessHost) -> dict[str, Any]:
 def sampler(**changes: Any) -> dict[str, Any]:
     inputs = {
         "model": ["load", 0], "positive": ["positive", 0], "negative": ["negative", 0],
-        "latent": ["latent", 0], "seed": 1, "steps": 2, "cfg": 1.0, "denoise": 1.0,
+        "latent": ["latent", 0], "preset": "plain", "seed": 1, "steps": 2, "cfg": 1.0, "denoise": 1.0,
     }  # fmt: skip
     return {"class_type": "KMC_DistilledSampler", "inputs": inputs | changes}
 

@@ -14,7 +14,8 @@ IDS = [
     f"KMC_{name}"
     for name in (
         "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLongVideo", "ApplyCamera",
-        "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler", "EncodeBodyMotion",
+        "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler", "DistilledSigmas",
+        "DualBranchGuider", "EncodeBodyMotion",
         "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage",
         "ExampleVideo", "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects",
         "MirrorMotion", "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints",

@@ -1,6 +1,6 @@
 """Tiny real objects for tests: an animator of a few thousand weights and conditions that fit it."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import torch
 
@@ -18,7 +18,16 @@ PARAMS = AnimatorParams(
 
 def tiny_animator(seed: int = 0) -> Animator:
     """A tiny animator whose every weight is random, so that every input matters."""
-    model = build_animator(PARAMS, seed)
+    return _random(PARAMS, seed)
+
+
+def tiny_student(seed: int = 0) -> Animator:
+    """A tiny distilled animator that heeds guidance strengths."""
+    return _random(replace(PARAMS, student_steps=4), seed)
+
+
+def _random(params: AnimatorParams, seed: int) -> Animator:
+    model = build_animator(params, seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in model.parameters():
@@ -65,9 +74,3 @@ def frames_of(conditions: AnimatorConditions, part: slice) -> AnimatorConditions
         hand_positions=conditions.hand_positions[:, part],
         face=conditions.face[:, part],
     )
-
-
-def batched(items: list[AnimatorConditions]) -> AnimatorConditions:
-    """Concatenate single clips of equal shape along the batch axis."""
-    names = [f.name for f in fields(AnimatorConditions) if getattr(items[0], f.name) is not None]
-    return replace(items[0], **{name: torch.cat([getattr(i, name) for i in items]) for name in names})

@@ -15,11 +15,9 @@ import comfy.model_base
 import comfy.model_management as mm
 import comfy.ops
 import comfy.patcher_extension
-import comfy.sample
 import comfy.sd
 import comfy.supported_models_base
 import comfy.utils
-import latent_preview
 import node_helpers
 import torch
 from comfy.model_patcher import CoreModelPatcher
@@ -30,14 +28,15 @@ from ..model.checkpoint import load_animator_file
 from ..model.conditions import AnimatorConditions
 from ..model.params import AnimatorParams, TextParams
 from ..model.text import TextEncoder
-from ..model.transformer import Animator
+from ..model.transformer import Animator, Encoded
 from .stretches import ALWAYS, stretches
 
 PREFIX = "kmc_"  # of the conditioning keys that hold AnimatorConditions
 FIELDS = tuple(field.name for field in fields(AnimatorConditions) if field.name != "text")
-REQUIRED = tuple(name for name in FIELDS if name != "carried")
+REQUIRED = tuple(name for name in FIELDS if name not in ("carried", "guidance"))
 # Pixels and pixel positions stay in fp32: half precision would round them, which shows as banding.
 EXACT = ("moved", "background", "carried", "hand_positions")
+ENCODED = tuple(f"encoded_{name}" for name in Encoded._fields)  # what is made of them, once for all steps
 # Below this noise level the velocity would amplify rounding; no schedule of a few dozen steps goes there.
 SMALLEST_SIGMA = 1e-3
 
@@ -98,10 +97,21 @@ class HostAnimator(Animator):
             )
         self._check(x, context, conditions)
         sigma = timestep / 1000
-        told = AnimatorConditions(text=context, **conditions).to(dtype=self.compute_dtype or self.dtype)
-        told = replace(told, **{name: value for name, value in conditions.items() if name in EXACT})
-        x0_hat = super().forward(x, sigma, told).float()
+        told = self._told(context, conditions)
+        known = [conditions[name] for name in ENCODED if name in conditions]
+        encoded = Encoded(*(part.to(told.maps.dtype) for part in known)) if known else self.encode(told)
+        x0_hat = self.denoise(x, sigma, told, encoded).float()
         return (x - x0_hat) / sigma.clamp_min(SMALLEST_SIGMA).reshape(-1, 1, 1, 1, 1)
+
+    def _told(self, context: Tensor, conditions: dict[str, Tensor]) -> AnimatorConditions:
+        given = {name: value for name, value in conditions.items() if name in FIELDS}
+        told = AnimatorConditions(text=context, **given).to(dtype=self.compute_dtype or self.dtype)
+        return replace(told, **{name: value for name, value in given.items() if name in EXACT})
+
+    @torch.no_grad()
+    def encoded(self, context: Tensor, conditions: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Keys and values of the conditions, by the names under which `forward` looks for them."""
+        return dict(zip(ENCODED, self.encode(self._told(context, conditions)), strict=True))
 
     def _check(self, x: Tensor, context: Tensor, conditions: dict[str, Tensor]) -> None:
         """KMCError when latent or text do not fit the conditions."""
@@ -139,11 +149,17 @@ class AnimatorModel(comfy.model_base.BaseModel):
         return torch.float32
 
     def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
+        """The conditions, and their keys and values for all steps. Where a LoRA hook changes the weights from
+        step to step, each step makes them anew.
+        """
         out = super().extra_conds(**kwargs)
-        for name in FIELDS:
-            if kwargs.get(PREFIX + name) is not None:
-                out[name] = comfy.conds.CONDRegular(kwargs[PREFIX + name])
-        return out
+        told = {name: kwargs[PREFIX + name] for name in FIELDS if kwargs.get(PREFIX + name) is not None}
+        text = kwargs.get("cross_attn")
+        whole = told.keys() >= set(REQUIRED) and kwargs.get("hooks") is None
+        if whole and text is not None and text.shape[-1] == self.network.params.text.dim:
+            here = {name: value.to(kwargs["device"]) for name, value in told.items()}
+            told |= self.network.encoded(text.to(kwargs["device"]), here)
+        return out | {name: comfy.conds.CONDRegular(value) for name, value in told.items()}
 
     def extra_conds_shapes(self, **kwargs: Any) -> dict[str, list[int]]:
         references = kwargs.get(PREFIX + "references")
@@ -327,27 +343,3 @@ def _values(conditions: AnimatorConditions) -> dict[str, Tensor]:
 def empty_latent(frames: int, size: tuple[int, int]) -> dict[str, Any]:
     """LATENT for a clip of that many frames, size (width, height): mid-grey pixels."""
     return {"samples": torch.zeros(1, 3, frames, size[1], size[0], device=mm.intermediate_device())}
-
-
-def sample(
-    model: Any,
-    positive: Any,
-    negative: Any,
-    latent: dict[str, Any],
-    *,
-    seed: int,
-    steps: int,
-    cfg: float,
-    denoise: float,
-) -> dict[str, Any]:
-    """LATENT after `steps` Euler steps on the flow model's schedule; previews and cancel are the host's."""
-    start = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
-    noise = comfy.sample.prepare_noise(start, seed, latent.get("batch_index"))
-    samples = comfy.sample.sample(
-        model, noise, steps, cfg, "euler", "simple", positive, negative, start, denoise=denoise, seed=seed,
-        noise_mask=latent.get("noise_mask"), callback=latent_preview.prepare_callback(model, steps),
-        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
-    )  # fmt: skip
-    return {key: value for key, value in latent.items() if key != "downscale_ratio_spacial"} | {
-        "samples": samples
-    }

@@ -1,6 +1,8 @@
 """What the animator is told, as a frozen batch of tensors. Pictures are in -1..1, maps and masks in 0..1."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Final
 
 import torch
@@ -8,6 +10,8 @@ from torch import Tensor
 
 # Columns of `keep`: 1 uses the condition, 0 puts its learned null in its place.
 KEEP: Final = ("body", "hands", "face", "identity", "text")
+# What guidance can strengthen, with its columns of `keep`.
+GUIDED: Final = MappingProxyType({"motion": KEEP[:3], "identity": KEEP[3:4], "text": KEEP[4:]})
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class AnimatorConditions:
     text: Tensor  # [B, L, text.dim]
     keep: Tensor  # [B, 5] see KEEP
     carried: Tensor | None = None  # [B, C, K, H, W] clean frames that the first K frames must equal
+    guidance: Tensor | None = None  # [B, 3] strengths that a student imitates, in the order of GUIDED
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
@@ -43,3 +48,13 @@ class AnimatorConditions:
         keep = self.keep.clone()
         keep[:, [KEEP.index(name) for name in names]] = 0
         return replace(self, keep=keep)
+
+    def with_guidance(self, strengths: tuple[float, float, float]) -> "AnimatorConditions":
+        """The same conditions for a student that is to guide this strongly, in the order of GUIDED."""
+        return replace(self, guidance=self.keep.new_tensor([strengths]).expand(len(self.keep), -1))
+
+
+def batched(items: Sequence[AnimatorConditions]) -> AnimatorConditions:
+    """Conditions of equal shapes, one after the other along the batch axis."""
+    names = [f.name for f in fields(AnimatorConditions) if getattr(items[0], f.name) is not None]
+    return replace(items[0], **{name: torch.cat([getattr(item, name) for item in items]) for name in names})

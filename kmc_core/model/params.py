@@ -2,7 +2,8 @@
 metadata.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ..motion.draw import LIMB_CHANNELS
 from ..motion.skeleton import EXPRESSIONS
@@ -45,6 +46,7 @@ class AnimatorParams:
     flow_range: float = 0.06  # furthest refinement of the moved pixels, share of the trained side
     shift: float = 3.0  # of the sampling schedule towards high noise (SD3, 2403.03206), where it is trained
     text: TextParams = field(default_factory=TextParams)
+    student_steps: int = 0  # of the schedule that these weights were distilled for; 0 is a teacher
 
     def __post_init__(self) -> None:
         head = self.dim // self.heads
@@ -52,3 +54,9 @@ class AnimatorParams:
             raise ValueError(f"rope_axes {self.rope_axes} must sum to dim / heads = {self.dim / self.heads}")
         if self.patch % 2:
             raise ValueError(f"patch must be even, got {self.patch}: maps are drawn at half resolution")
+
+    def teacher(self) -> dict[str, Any]:
+        """All but what distillation adds: a student is told, and so trained, as its teacher is."""
+        values = asdict(self)
+        del values["student_steps"]
+        return values

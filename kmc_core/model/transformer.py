@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from .conditions import AnimatorConditions
+from .conditions import GUIDED, AnimatorConditions
 from .params import AnimatorParams
 from .rope import grid_positions, rotate, rotations
 
@@ -23,11 +23,12 @@ Attention = Callable[[Tensor, Tensor, Tensor], Tensor]  # q, k, v [B, N, L, D] -
 REFERENCE_TIME = 8.0  # views sit further away in time than any neighbouring frame
 
 
-class KeyValue(NamedTuple):
-    """Rotated keys and values of the reference tokens of one block, [B, L, N, D]."""
+class Encoded(NamedTuple):
+    """What the blocks read of the conditions, the same in every step: keys and values for every block."""
 
-    key: Tensor
-    value: Tensor
+    references: Tensor  # [B, depth, 2, L, N, D] of all views, keys rotated
+    face: Tensor  # [B, depth, 2, F, M, N, D] of each frame's face
+    shared: Tensor  # [B, depth, 2, M, N, D] of identity and text
 
 
 class Animator(nn.Module):
@@ -64,6 +65,12 @@ class Animator(nn.Module):
         self.embed_identity = linear(p.identity_features, p.dim)
         self.embed_text = linear(p.text.dim, p.dim)
         self.embed_sigma = nn.Sequential(linear(p.dim, p.dim), nn.SiLU(), linear(p.dim, 6 * p.dim))
+        # A student imitates guided sampling; how strongly guided, it is told here.
+        self.embed_guidance = (
+            nn.Sequential(linear(len(GUIDED), p.dim), nn.SiLU(), linear(p.dim, 6 * p.dim))
+            if p.student_steps
+            else None
+        )
         self.hand_side = nn.Parameter(torch.zeros(2, p.dim, **place))
         self.null = nn.ParameterDict(
             {
@@ -80,10 +87,10 @@ class Animator(nn.Module):
         The layers run in the type of the maps. z, the moved pixels and the background may be finer: they
         are mixed in their own type, so that kept pixels are not rounded.
         """
-        return self.denoise(z, sigma, conditions, self.encode_references(conditions))
+        return self.denoise(z, sigma, conditions, self.encode(conditions))
 
-    def encode_references(self, c: AnimatorConditions) -> list[KeyValue]:
-        """Keys and values of all views for every block; they depend on neither the step nor the frame."""
+    def encode(self, c: AnimatorConditions) -> Encoded:
+        """Keys and values of views, face, identity and text, once for all steps."""
         views, grid_h, grid_w = c.references.shape[1], *_grid(c.references, self.params.patch)
         body, identity = c.keep[:, 0], c.keep[:, 3]
         x = self.embed_reference(rearrange(_signed(c.references), "b v c h w -> (b v) c h w"))
@@ -96,14 +103,15 @@ class Animator(nn.Module):
         )
         rotation = rotations(positions, self.params.rope_axes)
         modulation = self.modulation(torch.zeros_like(body)[:, None], x.dtype)[:, 0]
-        cache = []
+        contexts = [tokens.to(x.dtype) for tokens in self.context(c)]
+        encoded = []
         for block in cast(Iterable[Block], self.blocks):
-            x, key_value = block.encode_reference(x, modulation, rotation)
-            cache.append(key_value)
-        return cache
+            x, reference = block.encode_reference(x, modulation, rotation)
+            encoded.append((reference, *(block.encode_context(tokens) for tokens in contexts)))
+        return Encoded(*(torch.stack(blocks, 1) for blocks in zip(*encoded, strict=True)))
 
-    def denoise(self, z: Tensor, sigma: Tensor, c: AnimatorConditions, references: list[KeyValue]) -> Tensor:
-        """One evaluation of the network with the references' keys and values given."""
+    def denoise(self, z: Tensor, sigma: Tensor, c: AnimatorConditions, encoded: Encoded) -> Tensor:
+        """One evaluation of the network with the conditions' keys and values given."""
         frames = z.shape[2]
         level = sigma[:, None].expand(-1, frames)
         if c.carried is not None:
@@ -111,15 +119,16 @@ class Animator(nn.Module):
             z = torch.cat((c.carried, z[:, :, carried:]), 2)
             level = torch.cat((torch.zeros_like(level[:, :carried]), level[:, carried:]), 1)
         x, positions = self.target_tokens(z, c)
-        context = self.context(c, frames, x.dtype)
         modulation = self.modulation(level, x.dtype)
+        if self.embed_guidance is not None:
+            modulation = modulation + self.guided(c, len(z), x.dtype)
         radius = min(self.params.temporal_radius, frames - 1)
         turned = [
             rotations(positions + positions.new_tensor((float(step), 0, 0)), self.params.rope_axes)
             for step in range(-radius, radius + 1)
         ]
-        for block, reference in zip(self.blocks, references, strict=True):
-            x = block(x, modulation, context, turned, reference)
+        for block, *read in zip(self.blocks, *(part.unbind(1) for part in encoded), strict=True):
+            x = block(x, modulation, turned, *read)
         patches = x[:, :, : (z.shape[-2] // self.params.patch) * (z.shape[-1] // self.params.patch)]
         x0_hat = self.head(patches, modulation, z, c)
         if c.carried is not None:
@@ -153,16 +162,23 @@ class Animator(nn.Module):
         empty = F.pad(c.background, (0, 0, 0, 0, 0, 0, 0, 1))
         return c.moved * keep + empty * (1 - keep)
 
-    def context(self, c: AnimatorConditions, frames: int, dtype: torch.dtype) -> Tensor:
-        """Tokens [B, F, M, dim] that every frame reads by cross-attention: its face, the identity, the
-        text.
+    def context(self, c: AnimatorConditions) -> tuple[Tensor, Tensor]:
+        """Tokens that are read by cross-attention: [B, F, M, dim] of each frame's face, [B, M, dim] of
+        identity and text, which all frames share.
         """
         face = rearrange(self.embed_face(c.face), "b f (m d) -> b f m d", m=self.params.face_tokens)
         seen = (c.keep[:, 2, None] * (c.face[..., -1] > 0))[..., None]
         identity = _keep(self.embed_identity(c.identity)[:, None], c.keep[:, 3], self.null["identity"])
         text = _keep(self.embed_text(c.text), c.keep[:, 4], self.null["text"])
-        shared = repeat(torch.cat((identity, text), 1), "b m d -> b f m d", f=frames)
-        return torch.cat((_keep(face, seen, self.null["face"]), shared), 2).to(dtype)
+        return _keep(face, seen, self.null["face"]), torch.cat((identity, text), 1)
+
+    def guided(self, c: AnimatorConditions, batch: int, dtype: torch.dtype) -> Tensor:
+        """What the guidance strengths add to the modulation [B, 1, 6, dim]; without any, that of no guidance
+        (Meng et al. 2210.03142).
+        """
+        assert self.embed_guidance is not None
+        beyond = c.keep.new_zeros(batch, len(GUIDED)) if c.guidance is None else c.guidance - 1
+        return rearrange(self.embed_guidance(beyond.to(dtype)), "b (six d) -> b 1 six d", six=6)
 
     def modulation(self, level: Tensor, dtype: torch.dtype) -> Tensor:
         """Shift, scale and gate values [B, F, 6, dim] for noise levels [B, F]."""
@@ -200,10 +216,16 @@ class Block(nn.Module):
         self.table = nn.Parameter(torch.zeros(6, p.dim, **place))
 
     def forward(
-        self, x: Tensor, modulation: Tensor, context: Tensor, turned: list[Tensor], reference: KeyValue
+        self,
+        x: Tensor,
+        modulation: Tensor,
+        turned: list[Tensor],
+        reference: Tensor,
+        face: Tensor,
+        shared: Tensor,
     ) -> Tensor:
-        """x [B, F, L, dim]; `turned` are the rotations of every key seen from -radius .. radius frames
-        away.
+        """x [B, F, L, dim]; `turned` are the rotations of every key seen from -radius .. radius frames away;
+        the rest is this block's part of Encoded.
         """
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(modulation, 2)
         q, k, v = self.project(self.norm1(x) * (1 + scale1) + shift1)
@@ -211,23 +233,30 @@ class Block(nn.Module):
         keys = [_neighbour(rotate(k, turn), step) for step, turn in enumerate(turned, -radius)]
         values = [_neighbour(v, step) for step in range(-radius, radius + 1)]
         frames = x.shape[1]
-        key = torch.cat((*keys, repeat(reference.key, "b l n d -> b f l n d", f=frames)), 2)
-        value = torch.cat((*values, repeat(reference.value, "b l n d -> b f l n d", f=frames)), 2)
+        reference, shared = (
+            repeat(part, "b two l n d -> two b f l n d", f=frames) for part in (reference, shared)
+        )
+        key, value = (torch.cat((*own, part), 2) for own, part in zip((keys, values), reference, strict=True))
         x = x + gate1 * self.out(self.attend(rotate(q, turned[radius]), key, value))
         q = rearrange(self.query(self.norm_context(x)), "b f l (n d) -> b f l n d", n=self.heads)
-        key, value = rearrange(
-            self.key_value(context), "b f m (two n d) -> two b f m n d", two=2, n=self.heads
-        )
+        key, value = torch.cat((face.transpose(0, 1), shared), 3)
         x = x + self.out_context(self.attend(q, key, value))
         return x + gate2 * self.down(F.gelu(self.up(self.norm2(x) * (1 + scale2) + shift2)))
 
-    def encode_reference(self, x: Tensor, modulation: Tensor, rotation: Tensor) -> tuple[Tensor, KeyValue]:
-        """Reference tokens [B, L, dim] through this block, and what target tokens will read of them."""
+    def encode_reference(self, x: Tensor, modulation: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
+        """Reference tokens [B, L, dim] through this block, and the keys and values [B, 2, L, N, D] that
+        target tokens will read of them.
+        """
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(modulation, 1)
         q, k, v = self.project(self.norm1(x) * (1 + scale1) + shift1)
         k = rotate(k, rotation)
         x = x + gate1 * self.out(self.attend(rotate(q, rotation), k, v))
-        return x + gate2 * self.down(F.gelu(self.up(self.norm2(x) * (1 + scale2) + shift2))), KeyValue(k, v)
+        x = x + gate2 * self.down(F.gelu(self.up(self.norm2(x) * (1 + scale2) + shift2)))
+        return x, torch.stack((k, v), 1)
+
+    def encode_context(self, tokens: Tensor) -> Tensor:
+        """Keys and values [B, 2, ..., M, N, D] of context tokens [B, ..., M, dim]."""
+        return rearrange(self.key_value(tokens), "b ... (two n d) -> b two ... n d", two=2, n=self.heads)
 
     def modulate(self, modulation: Tensor, axis: int) -> tuple[Tensor, ...]:
         """The six modulation tensors of this block with an axis for the tokens."""
@@ -299,6 +328,9 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
         torch.manual_seed(seed)
         model = Animator(params, **kwargs)
         start_at_prior(model)
+        if model.embed_guidance is not None:  # a student starts as its teacher without guidance
+            nn.init.zeros_(cast(nn.Linear, model.embed_guidance[2]).weight)
+            nn.init.zeros_(cast(nn.Linear, model.embed_guidance[2]).bias)
         for block in cast(Iterable[Block], model.blocks):
             nn.init.zeros_(block.out.weight)
             nn.init.zeros_(block.out_context.weight)

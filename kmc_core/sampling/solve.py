@@ -6,14 +6,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ..model.conditions import KEEP, AnimatorConditions
+from ..errors import KMCError
+from ..model.conditions import AnimatorConditions
 from ..model.transformer import Animator
-
-
-def shifted_sigmas(steps: int, shift: float) -> Tensor:
-    """Noise levels [steps + 1] from 1 to 0, evenly spaced and then shifted towards 1 (SD3, 2403.03206)."""
-    sigmas = torch.linspace(1, 0, steps + 1)
-    return shift * sigmas / (1 + (shift - 1) * sigmas)
+from .guidance import NONE, Denoise, Guidance, dual_branch, plain
+from .schedule import shifted_sigmas
 
 
 def sample(
@@ -22,24 +19,46 @@ def sample(
     *,
     steps: int,
     rng: torch.Generator,
-    guidance: float = 1.0,
+    guidance: Guidance = NONE,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
-    """Clean clip [B, C, F, H, W] from noise. guidance 1 evaluates the network once a step, else once more
-    without any condition (classifier-free guidance, 2207.12598).
+    """Clean clip [B, C, F, H, W] from noise: a teacher with two passes a step where guidance counts, a
+    student, which knows the strengths, with one.
     """
-    batch, channels, frames, height, width = conditions.moved[:, :-1].shape
-    z = torch.randn((batch, channels, frames, height, width), generator=rng).to(conditions.moved)
-    references = animator.encode_references(conditions)
-    null = conditions.drop(*KEEP)
-    null_references = animator.encode_references(null) if guidance != 1 else references
-    sigmas = shifted_sigmas(steps, animator.params.shift).to(z)
-    for step, (sigma, following) in enumerate(pairwise(sigmas)):
-        level = sigma.expand(batch)
-        x0_hat = animator.denoise(z, level, conditions, references)
-        if guidance != 1:
-            x0_null = animator.denoise(z, level, null, null_references)
-            x0_hat = x0_null + guidance * (x0_hat - x0_null)
-        z = x0_hat + (z - x0_hat) * (following / sigma)
-        progress(step + 1, steps)
+    shape = conditions.moved[:, :-1].shape
+    z = torch.randn(shape, generator=rng).to(conditions.moved)
+    denoise = denoiser(animator, conditions, guidance)
+    return solve(denoise, z, shifted_sigmas(steps, animator.params.shift), progress)
+
+
+def denoiser(animator: Animator, conditions: AnimatorConditions, guidance: Guidance) -> Denoise:
+    """How these weights are guided. KMCError for a student and what it has not learned."""
+    if not animator.params.student_steps:
+        return dual_branch(animator, conditions, guidance)
+    if guidance.interval != NONE.interval or guidance.rescale:
+        raise KMCError(
+            "A distilled student has learned strengths of guidance alone; leave interval at 0 to 1 and "
+            "rescale at 0."
+        )
+    return plain(animator, conditions.with_guidance(guidance.strengths))
+
+
+def solve(
+    denoise: Denoise,
+    z: Tensor,
+    sigmas: Tensor,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Tensor:
+    """Follow the flow from z at the first of the noise levels [steps + 1] to the last. The levels are read
+    once, so that no step waits for the device.
+    """
+    levels = sigmas.tolist()
+    for step, (sigma, following) in enumerate(pairwise(levels), 1):
+        z = stepped(z, denoise(z, sigma), following / sigma)
+        progress(step, len(levels) - 1)
     return z
+
+
+def stepped(z: Tensor, x0_hat: Tensor, left: float | Tensor) -> Tensor:
+    """One Euler step: `left` is the noise level after it, as a share of that before it."""
+    return x0_hat + (z - x0_hat) * left

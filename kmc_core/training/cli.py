@@ -17,8 +17,9 @@ from ..model.transformer import Animator, build_animator, start_at_prior
 from ..perception.suite import Perception
 from .config import TrainConfig, read_config
 from .data import Clips, prepare_folder, track_of
+from .distill_stage import distillation
 from .features import load_judges
-from .loop import start_state, train
+from .loop import Objective, start_state, train
 from .noise import measure
 from .objectives import flow_matching_loss
 from .validate import evaluate, held_out, table
@@ -47,8 +48,10 @@ def run_training(arguments: argparse.Namespace) -> None:
     if not arguments.prepared:
         prepare(Path(config.data), params)
     clips = Clips.load(prepared, params)
-    model = build_model(params, config)
-    judges = load_judges(WEIGHTS / "perception") if config.feature_weight else None
+    if config.distill is not None:
+        params, model, objective = distillation(config)
+    else:
+        model, objective = build_model(params, config), _flow_matching(config)
     print(
         f"{config.name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, "
         f"{len(clips)} clips",
@@ -59,14 +62,19 @@ def run_training(arguments: argparse.Namespace) -> None:
         config,
         params,
         partial(clips.draw, batch=config.batch, frames=config.frames, views=config.views),
-        partial(
-            flow_matching_loss,
-            drop=config.drop,
-            features=judges,
-            feature_weight=config.feature_weight,
-            feature_clips=config.feature_clips,
-        ),
+        objective,
         minutes=arguments.minutes,
+    )
+
+
+def _flow_matching(config: TrainConfig) -> Objective:
+    judges = load_judges(WEIGHTS / "perception") if config.feature_weight else None
+    return partial(
+        flow_matching_loss,
+        drop=config.drop,
+        features=judges,
+        feature_weight=config.feature_weight,
+        feature_clips=config.feature_clips,
     )
 
 

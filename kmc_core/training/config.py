@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import KMCError
+from .distill_config import DistillConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,9 +37,8 @@ class TrainConfig:
     save_every: int = 200
     seed: int = 0
     start: str = ""  # animator to start from; empty starts afresh
-    restart_head: bool = (
-        False  # with `start`: forget its last layer, begin at the prior itself
-    )
+    restart_head: bool = False  # forget the last layer of `start`: begin at the prior itself
+    distill: DistillConfig | None = None  # make a student of `start`, which then is the teacher
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -54,6 +54,8 @@ def read_config(path: Path) -> TrainConfig:
     if unknown := sorted(values.keys() - known):
         raise KMCError(f"{path} has unknown keys {unknown}; known are {sorted(known)}.")
     try:
+        if "distill" in values:
+            values["distill"] = DistillConfig(**values["distill"])
         return TrainConfig(**values)
     except TypeError as error:
-        raise KMCError(f"{path} is incomplete: {error}.") from error
+        raise KMCError(f"{path} is incomplete or has an unknown key: {error}.") from error

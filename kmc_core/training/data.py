@@ -5,7 +5,7 @@ Preparing takes most of a naive training step (prior, maps), so it is done once 
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +62,7 @@ def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perc
 
 def _made(params: AnimatorParams) -> dict[str, str]:
     """What prepared clips are made with, as their file tells it."""
-    return {"prepared": PREPARED, "params": json.dumps(asdict(params))}
+    return {"prepared": PREPARED, "params": json.dumps(params.teacher())}
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -116,6 +116,5 @@ def rate_factor(step: int, config: TrainConfig) -> float:
 def save(state: TrainState, out: Path, params: AnimatorParams, config: TrainConfig) -> None:
     """Checkpoint and the animator as it would be used."""
     save_state(state, out / "last.safetensors")
-    save_animator(
-        out / "animator.safetensors", params, state.average, {"run": config.name, "step": str(state.step)}
-    )
+    used = {name: value for name, value in state.average.items() if name.startswith(("animator.", "text."))}
+    save_animator(out / "animator.safetensors", params, used, {"run": config.name, "step": str(state.step)})
