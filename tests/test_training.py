@@ -1,5 +1,9 @@
 """What a training run promises: exact resume, no lost checkpoint, clear stops."""
 
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,35 +13,17 @@ from torch import nn
 
 from kmc_core.errors import KMCError
 from kmc_core.model.checkpoint import load_animator_file
-from kmc_core.model.text import TextEncoder
-from kmc_core.model.transformer import build_animator
 from kmc_core.training import state as state_file
-from kmc_core.training.config import TrainConfig, read_config
+from kmc_core.training.config import read_config
 from kmc_core.training.loop import start_state, train
-from kmc_core.training.objectives import Batch, flow_matching_loss
-from tiny import PARAMS, tiny_conditions, tiny_noise
-
-
-def config(out: Path, steps: int) -> TrainConfig:
-    return TrainConfig(
-        name="tiny", data="", out=str(out), steps=steps, batch=2, rate=1e-3, warmup=1, save_every=2
-    )
-
-
-def draw(rng: torch.Generator) -> Batch:
-    """A random batch; the same sequence for the same generator."""
-    seed = int(torch.randint(1000, (1,), generator=rng))
-    tokens = torch.randint(1, 64, (2, PARAMS.text.length), generator=rng)
-    return Batch(tiny_noise(2, seed=seed).clamp(-1, 1), tiny_conditions(2, seed=seed), tokens)
-
-
-def objective(model: nn.ModuleDict, batch: Batch, rng: torch.Generator):
-    return flow_matching_loss(model, batch, rng, drop=0.1)
+from kmc_core.training.objectives import Batch
+from tiny import PARAMS
+from train_tiny import config, draw, networks, objective
 
 
 def run(out: Path, steps: int, until: int | None = None) -> list[str]:
     """Train to `until` in one go; returns the losses written."""
-    model = nn.ModuleDict({"animator": build_animator(PARAMS), "text": _text()})
+    model = networks()
     whole = config(out, steps)
     state = start_state(model, whole)
     if until is not None:
@@ -55,11 +41,6 @@ def run(out: Path, steps: int, until: int | None = None) -> list[str]:
     return [line.split('"loss": ')[1] for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
-def _text() -> TextEncoder:
-    torch.manual_seed(0)
-    return TextEncoder(PARAMS.text)
-
-
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_digit(tmp_path: Path):
     whole = run(tmp_path / "whole", 6)
     run(tmp_path / "parts", 6, until=4)
@@ -69,6 +50,34 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_digit(tmp_path: P
         resumed, straight = (load_file(tmp_path / folder / name) for folder in ("parts", "whole"))
         assert resumed.keys() == straight.keys()
         assert all(torch.equal(resumed[key], straight[key]) for key in straight)
+
+
+def test_two_processes_equal_one(tmp_path: Path):
+    """Shared weights (FSDP2 over gloo), each process with half of every batch; one goes on from what two
+    have written, and two from what one has.
+    """
+    for out, runs in {"one": [(1, 4)], "two": [(2, 4)], "turns": [(1, 1), (2, 2), (1, 4)]}.items():
+        for count, steps in runs:
+            train_in_processes(tmp_path / out, count, steps)
+    one, *others = (load_file(tmp_path / out / "last.safetensors") for out in ("one", "two", "turns"))
+    for other in others:
+        assert one.keys() == other.keys()
+        for name, value in one.items():
+            assert torch.allclose(value, other[name], atol=1e-6), name
+
+
+def train_in_processes(out: Path, count: int, steps: int) -> None:
+    """Run train_tiny.py in some processes that know of each other as torchrun tells them."""
+    command = [sys.executable, str(Path(__file__).with_name("train_tiny.py")), str(out), str(steps)]
+    started = []
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    for rank in range(count):
+        group = {"RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_RANK": str(rank)}
+        group |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        started.append(subprocess.Popen(command, env=os.environ | (group if count > 1 else {})))
+    assert [process.wait(300) for process in started] == [0] * count
 
 
 def test_training_makes_the_animator_better_and_usable(tmp_path: Path):
@@ -82,7 +91,7 @@ def test_training_makes_the_animator_better_and_usable(tmp_path: Path):
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path):
     run(tmp_path, 2)
     before = (tmp_path / "last.safetensors").read_bytes()
-    model = nn.ModuleDict({"animator": build_animator(PARAMS), "text": _text()})
+    model = networks()
 
     def broken(model: nn.ModuleDict, batch: Batch, rng: torch.Generator):
         return torch.tensor(float("nan"), requires_grad=True), {"loss": float("nan")}

@@ -10,11 +10,13 @@ from typing import cast
 import torch
 from torch import nn
 
+from ..errors import KMCError
 from ..model.checkpoint import load_animator_file
 from ..model.params import AnimatorParams
 from ..model.text import TextEncoder
 from ..model.transformer import Animator, build_animator, start_at_prior
 from ..perception.suite import Perception
+from . import processes
 from .config import TrainConfig, read_config
 from .data import Clips, prepare_folder, track_of
 from .distill_stage import distillation
@@ -42,10 +44,15 @@ def build_model(params: AnimatorParams, config: TrainConfig) -> nn.ModuleDict:
 
 def run_training(arguments: argparse.Namespace) -> None:
     """Prepare what is not prepared, then train."""
+    processes.join()
     config = read_config(arguments.config)
     params = load_animator_file(Path(config.start))[0] if config.start else AnimatorParams()
     prepared = Path(config.data + "_prepared")
     if not arguments.prepared:
+        if processes.count() > 1:
+            raise KMCError(
+                "Several processes cannot prepare clips together: `make prepare`, then --prepared."
+            )
         prepare(Path(config.data), params)
     clips = Clips.load(prepared, params)
     if config.distill is not None:

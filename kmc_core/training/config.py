@@ -23,6 +23,7 @@ class TrainConfig:
     out: str  # folder for checkpoints, logs and sample sheets
     steps: int
     batch: int  # clips a step
+    parts: int = 1  # of the batch, one after the other or shared by processes; less memory
     frames: int = 1  # consecutive frames of a clip
     views: int = 3  # most reference views of a step; every step draws 1..views
     rate: float = 4e-4

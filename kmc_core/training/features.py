@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..perception.nets import NetName, load_net
+from .processes import device
 
 # The person detector sees limbs on the whole picture; the face detector's early maps are sharp on small
 # faces.
@@ -20,11 +21,11 @@ JUDGES: Final[tuple[tuple[NetName, tuple[str, ...]], ...]] = (
 
 def load_judges(weights_dir: Path) -> Callable[[Tensor], list[Tensor]]:
     """Feature maps of our own detectors for pictures [N, 3, H, W] in 0..1, differentiable in the pictures."""
-    nets = [(load_net(name, weights_dir, device="cpu"), maps) for name, maps in JUDGES]
+    nets = [(load_net(name, weights_dir, device=device()), maps) for name, maps in JUDGES]
 
     def features(pictures: Tensor) -> list[Tensor]:
         found: list[Tensor] = []
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(pictures.device.type, enabled=False):
             for net, maps in nets:
                 size = net.input_shape[-2:]
                 seen = net.features(

@@ -2,11 +2,12 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from ..errors import KMCError
 from ..model.checkpoint import save_animator
 from ..model.params import AnimatorParams
+from . import processes
 from .config import TrainConfig
 from .objectives import Batch
 from .state import TrainState, load_state, save_state
@@ -25,7 +27,8 @@ Draw = Callable[[torch.Generator], Batch]
 
 
 def start_state(model: nn.ModuleDict, config: TrainConfig) -> TrainState:
-    """A run at step 0."""
+    """A run at step 0, on its device and shared among the processes."""
+    processes.share(model.to(processes.device()))
     optimizer = torch.optim.AdamW(
         model.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
     )
@@ -54,8 +57,8 @@ def train(
         print(f"resumed {last} at step {state.step}", flush=True)
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    with (out / "metrics.jsonl").open("a") as metrics:
-        while state.step < config.steps and time.monotonic() - began < minutes * 60:
+    with metrics_file(out) as metrics:
+        while state.step < config.steps and processes.all_agree(time.monotonic() - began < minutes * 60):
             logs = train_step(state, config, draw, objective)
             metrics.write(
                 json.dumps({"step": state.step, "seconds": round(time.monotonic() - began, 1)} | logs) + "\n"
@@ -67,30 +70,52 @@ def train(
     save(state, out, params, config)
 
 
+def metrics_file(out: Path) -> TextIO:
+    """Where figures go; only the first process keeps them."""
+    return (out / "metrics.jsonl").open("a") if processes.rank() == 0 else open(os.devnull, "w")
+
+
 def train_step(state: TrainState, config: TrainConfig, draw: Draw, objective: Objective) -> dict[str, float]:
     """One optimizer step; KMCError on a loss that is not a number."""
     for group in state.optimizer.param_groups:
         group["lr"] = config.rate * rate_factor(state.step, config)
-    batch = draw(state.rng)
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_fast()):
-        loss, logs = objective(state.model, batch, state.rng)
+    state.optimizer.zero_grad(set_to_none=True)
+    logs = add_gradients(state, config, draw(state.rng), objective)
     if not math.isfinite(logs["loss"]):
         raise KMCError(
             f"The loss became {logs['loss']} at step {state.step}. "
             "Lower `rate` and start from the last checkpoint."
         )
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
     state.optimizer.step()
     state.step += 1
     state.update_average(config.ema)
-    return logs | {"norm": float(norm)}
+    return logs | {"norm": float(processes.whole(norm))}
+
+
+def add_gradients(
+    state: TrainState, config: TrainConfig, batch: Batch, objective: Objective
+) -> dict[str, float]:
+    """Gradients of the batch's mean loss, part by part; returns its mean figures.
+
+    Every part has its own random numbers, so that it does not matter which process takes it.
+    """
+    seeds = torch.randint(2**62, (config.parts,), generator=state.rng).tolist()
+    own = processes.own_parts(config.parts)
+    device = next(state.model.parameters()).device
+    figures: list[dict[str, float]] = []
+    for part in own:
+        rng = torch.Generator().manual_seed(seeds[part])
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or bfloat16_is_fast()):
+            loss, logs = objective(state.model, batch.part(part, config.parts).to(device), rng)
+        (loss / len(own)).backward()
+        figures.append(logs)
+    return processes.mean({name: sum(f[name] for f in figures) / len(own) for name in figures[0]})
 
 
 @cache
 def bfloat16_is_fast() -> bool:
-    """Whether this machine multiplies bfloat16 about as fast as float32; processors without it take 80 times
+    """Whether this processor multiplies bfloat16 about as fast as float32; processors without it take 80 times
     as long.
     """
 
@@ -116,5 +141,11 @@ def rate_factor(step: int, config: TrainConfig) -> float:
 def save(state: TrainState, out: Path, params: AnimatorParams, config: TrainConfig) -> None:
     """Checkpoint and the animator as it would be used."""
     save_state(state, out / "last.safetensors")
-    used = {name: value for name, value in state.average.items() if name.startswith(("animator.", "text."))}
-    save_animator(out / "animator.safetensors", params, used, {"run": config.name, "step": str(state.step)})
+    used = {
+        name: processes.whole(value)
+        for name, value in state.average.items()
+        if name.startswith(("animator.", "text."))
+    }
+    if processes.rank() == 0:
+        notes = {"run": config.name, "step": str(state.step)}
+        save_animator(out / "animator.safetensors", params, used, notes)

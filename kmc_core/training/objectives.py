@@ -1,7 +1,7 @@
 """Training losses as functions (model, batch, rng) -> (loss, logs)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,20 @@ class Batch:
     x0: Tensor
     conditions: AnimatorConditions
     tokens: Tensor
+
+    def part(self, index: int, of: int) -> "Batch":
+        """One of `of` parts of the batch, as even as they can be."""
+        conditions = {
+            f.name: value.tensor_split(of)[index]
+            for f in fields(self.conditions)
+            if (value := getattr(self.conditions, f.name)) is not None
+        }
+        x0, tokens = (x.tensor_split(of)[index] for x in (self.x0, self.tokens))
+        return Batch(x0, replace(self.conditions, **conditions), tokens)
+
+    def to(self, device: torch.device) -> "Batch":
+        """Everything on the device."""
+        return Batch(self.x0.to(device), self.conditions.to(device), self.tokens.to(device))
 
 
 def flow_matching_loss(

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import KMCError
+from .processes import rank, shared_like, whole
 
 
 @dataclass
@@ -32,15 +33,20 @@ class TrainState:
 
 
 def save_state(state: TrainState, path: Path) -> None:
-    """Write the state atomically: a killed process or a full disk leaves the last file whole."""
+    """Write the state atomically, from the first process: a killed process or a full disk leaves the last
+    file whole.
+    """
     tensors = {f"model.{k}": v for k, v in state.model.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in state.average.items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": v for k, v in moments.items()}
     tensors["rng"] = state.rng.get_state()
+    tensors = {k: whole(v).contiguous() for k, v in tensors.items()}
+    if rank() != 0:
+        return
     partial = path.with_suffix(".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous() for k, v in tensors.items()}, partial, {"step": str(state.step)})
+    save_file(tensors, partial, {"step": str(state.step)})
     partial.replace(path)
 
 
@@ -53,18 +59,27 @@ def load_state(state: TrainState, path: Path) -> None:
     except (SafetensorError, KeyError) as error:
         raise KMCError(f"Checkpoint {path} is damaged ({error}). Delete it to start afresh.") from error
     try:
-        state.model.load_state_dict(_under(tensors, "model."))
+        state.model.load_state_dict(_shared(tensors, "model.", state.average))
     except RuntimeError as error:
         raise KMCError(f"Checkpoint {path} is of another model: {error}") from error
-    state.average = _under(tensors, "average.")
+    state.average = _shared(tensors, "average.", state.average)
     optimizer = state.optimizer.state_dict()
     moments: dict[int, dict[str, Tensor]] = {}
+    weights = list(state.model.parameters())
     for name, value in _under(tensors, "optimizer.").items():
         index, key = name.split(".", 1)
-        moments.setdefault(int(index), {})[key] = value
+        moment = value if key == "step" else shared_like(value, weights[int(index)])
+        moments.setdefault(int(index), {})[key] = moment
     state.optimizer.load_state_dict(optimizer | {"state": moments})
     state.rng.set_state(tensors["rng"])
     state.step = step
+
+
+def _shared(tensors: dict[str, Tensor], prefix: str, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors under a prefix, each shared among the processes as the target of its name is."""
+    return {
+        name: shared_like(value, targets.get(name, value)) for name, value in _under(tensors, prefix).items()
+    }
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

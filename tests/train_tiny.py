@@ -1,0 +1,50 @@
+"""Train a tiny animator for some steps, as one of several processes: `python train_tiny.py OUT STEPS`."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from kmc_core.model.text import TextEncoder
+from kmc_core.model.transformer import build_animator
+from kmc_core.training import processes
+from kmc_core.training.config import TrainConfig
+from kmc_core.training.loop import start_state, train
+from kmc_core.training.objectives import Batch, flow_matching_loss
+from tiny import PARAMS, tiny_conditions, tiny_noise
+
+
+def config(out: Path, steps: int, parts: int = 1) -> TrainConfig:
+    return TrainConfig(
+        name="tiny", data="", out=str(out), steps=steps, batch=2, parts=parts, rate=1e-3, warmup=1,
+        decay_from=1, save_every=2,
+    )  # fmt: skip
+
+
+def networks() -> nn.ModuleDict:
+    torch.manual_seed(0)
+    text = TextEncoder(PARAMS.text)
+    return nn.ModuleDict({"animator": build_animator(PARAMS), "text": text})
+
+
+def draw(rng: torch.Generator) -> Batch:
+    """A random batch; the same sequence for the same generator."""
+    seed = int(torch.randint(1000, (1,), generator=rng))
+    tokens = torch.randint(1, 64, (2, PARAMS.text.length), generator=rng)
+    return Batch(tiny_noise(2, seed=seed).clamp(-1, 1), tiny_conditions(2, seed=seed), tokens)
+
+
+objective = partial(flow_matching_loss, drop=0.1)
+
+
+def main() -> None:
+    processes.join()
+    torch.set_num_threads(1)
+    whole = config(Path(sys.argv[1]), int(sys.argv[2]), parts=2)
+    train(start_state(networks(), whole), whole, PARAMS, draw, objective)
+
+
+if __name__ == "__main__":
+    main()
