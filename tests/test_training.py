@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from kmc_core.training import state as state_file
 from kmc_core.training.config import read_config
 from kmc_core.training.loop import start_state, train
 from kmc_core.training.objectives import Batch
+from kmc_core.training.plan import plan
 from tiny import PARAMS
 from train_tiny import config, draw, networks, objective
 
@@ -124,12 +126,31 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path):
         run(tmp_path, 4)
 
 
+def test_a_plan_counts_what_a_step_costs():
+    short = config(Path("out"), 1)
+    one, two = (plan(PARAMS, replace(short, batch=batch)) for batch in (1, 2))
+    assert one["parameters_million"] == sum(p.numel() for p in networks().parameters()) / 1e6
+    assert two["gigaflop_a_step"] == pytest.approx(2 * one["gigaflop_a_step"])
+    assert two["activations_gib"] == pytest.approx(2 * one["activations_gib"], rel=0.05)
+    parted = plan(PARAMS, replace(short, batch=2, parts=2))
+    assert parted["activations_gib"] == one["activations_gib"]
+    assert parted["gigaflop_a_step"] == two["gigaflop_a_step"]
+
+
+def test_a_config_gives_the_animators_sizes(tmp_path: Path):
+    sizes = "[animator]\ndim = 128\nheads = 2\ntext.dim = 32"
+    (tmp_path / "run.toml").write_text(f'name = "x"\ndata = ""\nout = ""\nsteps = 1\nbatch = 1\n{sizes}')
+    animator = read_config(tmp_path / "run.toml").animator
+    assert (animator.dim, animator.heads, animator.text.dim, animator.depth) == (128, 2, 32, 8)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ('name = "x"\nspeed = 3', r"unknown keys \['speed'\]"),
         ('name = "x"', "is incomplete"),
         ("name = ", "is not valid TOML"),
+        ("[animator]\ndim = 100", "must sum to dim / heads"),
     ],
 )
 def test_a_wrong_config_is_told(tmp_path: Path, text: str, message: str):

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import KMCError
-from .params import AnimatorParams, TextParams
+from .params import AnimatorParams, read_params
 
 KIND, VERSION = "kmc_animator", "1"
 
@@ -42,10 +42,8 @@ def animator_params(metadata: dict[str, str], origin: str) -> AnimatorParams:
         )
     try:
         values = json.loads(metadata["params"])
-        values["text"] = TextParams(**values["text"])
-        values["rope_axes"] = tuple(values["rope_axes"])
-        return AnimatorParams(**values)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        return read_params(values | {"text": values["text"]})
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise KMCError(
             f"{origin} describes sizes that this version does not know ({error}). Update KMC Motion Control, "
             "or download the file again."

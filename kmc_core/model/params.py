@@ -60,3 +60,10 @@ class AnimatorParams:
         values = asdict(self)
         del values["student_steps"]
         return values
+
+
+def read_params(values: dict[str, Any]) -> AnimatorParams:
+    """Sizes from plain values, as JSON and TOML have them; TypeError or ValueError for what does not fit."""
+    text = TextParams(**values.get("text", {}))
+    axes = tuple(values.get("rope_axes", AnimatorParams.rope_axes))
+    return AnimatorParams(**values | {"text": text, "rope_axes": axes})

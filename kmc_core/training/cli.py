@@ -24,6 +24,7 @@ from .features import load_judges
 from .loop import Objective, start_state, train
 from .noise import measure
 from .objectives import flow_matching_loss
+from .plan import plan
 from .validate import evaluate, held_out, table
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
@@ -46,7 +47,10 @@ def run_training(arguments: argparse.Namespace) -> None:
     """Prepare what is not prepared, then train."""
     processes.join()
     config = read_config(arguments.config)
-    params = load_animator_file(Path(config.start))[0] if config.start else AnimatorParams()
+    params = load_animator_file(Path(config.start))[0] if config.start else config.animator
+    if arguments.dry_run:
+        print(json.dumps({name: round(value, 2) for name, value in plan(params, config).items()}))
+        return
     prepared = Path(config.data + "_prepared")
     if not arguments.prepared:
         if processes.count() > 1:
@@ -134,6 +138,7 @@ def main() -> None:
         "--minutes", type=float, default=math.inf, help="stop after this long; run again to resume"
     )
     command.add_argument("--prepared", action="store_true", help="use the prepared clips as they are")
+    command.add_argument("--dry-run", action="store_true", help="tell what a step costs, and stop")
     command.set_defaults(run=run_training)
     command = commands.add_parser("prepare", help="turn truth shards into conditions")
     command.add_argument("--data", type=Path, required=True)

@@ -1,11 +1,12 @@
 """One TOML file per run. Unknown or missing keys are refused."""
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import KMCError
+from ..model.params import AnimatorParams, read_params
 from .distill_config import DistillConfig
 
 if sys.version_info >= (3, 11):
@@ -38,6 +39,7 @@ class TrainConfig:
     save_every: int = 200
     seed: int = 0
     start: str = ""  # animator to start from; empty starts afresh
+    animator: AnimatorParams = field(default_factory=AnimatorParams)  # sizes, where the run starts afresh
     restart_head: bool = False  # forget the last layer of `start`: begin at the prior itself
     distill: DistillConfig | None = None  # make a student of `start`, which then is the teacher
 
@@ -57,6 +59,8 @@ def read_config(path: Path) -> TrainConfig:
     try:
         if "distill" in values:
             values["distill"] = DistillConfig(**values["distill"])
+        if "animator" in values:
+            values["animator"] = read_params(values["animator"])
         return TrainConfig(**values)
-    except TypeError as error:
-        raise KMCError(f"{path} is incomplete or has an unknown key: {error}.") from error
+    except (TypeError, ValueError) as error:
+        raise KMCError(f"{path} is incomplete or has a wrong key: {error}.") from error
