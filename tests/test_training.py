@@ -1,5 +1,6 @@
 """What a training run promises: exact resume, no lost checkpoint, clear stops."""
 
+import json
 import os
 import socket
 import subprocess
@@ -7,9 +8,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from kmc_core.errors import KMCError
@@ -29,7 +33,7 @@ def run(out: Path, steps: int, until: int | None = None) -> list[str]:
     whole = config(out, steps)
     state = start_state(model, whole)
     if until is not None:
-        state_limit = iter(range(until))
+        state_limit = iter(range(1 + until))  # the first draw is for the sample sheets
 
         def limited(rng: torch.Generator) -> Batch:
             if next(state_limit, None) is None:
@@ -88,6 +92,21 @@ def test_training_makes_the_animator_better_and_usable(tmp_path: Path):
     params, weights = load_animator_file(tmp_path / "animator.safetensors")
     assert params == PARAMS
     assert {name.split(".")[0] for name in weights} == {"animator", "text"}
+
+
+def test_a_run_tells_its_figures_and_shows_what_it_makes(tmp_path: Path):
+    run(tmp_path, 4)
+    figures = EventAccumulator(str(tmp_path)).Reload().Scalars("loss")
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [f.step for f in figures] == [line["step"] for line in lines] == [1, 2, 3, 4]
+    assert [f.value for f in figures] == pytest.approx([line["loss"] for line in lines])
+    sheets = [np.asarray(Image.open(tmp_path / "samples" / f"00000{step}.png")) for step in (2, 4)]
+    side = PARAMS.size
+    assert sheets[0].shape == (2 * side, 4 * side, 3)
+    apart = np.abs(sheets[0].astype(int) - sheets[1]).reshape(2 * side, 4, side, 3).max((0, 2, 3))
+    assert apart[2] > 0 and (apart[[0, 1, 3]] == 0).all()  # only what is made changes
+    true = draw(torch.Generator().manual_seed(0)).x0[0, :, 1].permute(1, 2, 0)
+    assert np.abs(sheets[0][:side, 3 * side :] - (true.numpy() + 1) * 127.5).max() <= 1
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path):

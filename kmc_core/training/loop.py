@@ -1,13 +1,11 @@
 """The training loop: owns the optimizer, the files and the clock; knows nothing of how a loss is made."""
 
-import json
 import math
-import os
 import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +15,7 @@ from ..model.checkpoint import save_animator
 from ..model.params import AnimatorParams
 from . import processes
 from .config import TrainConfig
+from .journal import Journal
 from .objectives import Batch
 from .state import TrainState, load_state, save_state
 
@@ -47,32 +46,26 @@ def train(
 ) -> None:
     """Train until config.steps or for some minutes, resuming from config.out when it holds a checkpoint.
 
-    Writes out/last.safetensors (everything), out/animator.safetensors (the averaged weights, fp16) and
-    out/metrics.jsonl. A loss that is not a number stops the run; the last checkpoint stays.
+    Writes out/last.safetensors (everything), out/animator.safetensors (the averaged weights, fp16) and what
+    the Journal keeps. A loss that is not a number stops the run; the last checkpoint stays.
     """
     out = Path(config.out)
     last = out / "last.safetensors"
     if last.is_file():
         load_state(state, last)
         print(f"resumed {last} at step {state.step}", flush=True)
-    out.mkdir(parents=True, exist_ok=True)
+    journal = Journal(out, draw(torch.Generator().manual_seed(config.seed)))
     began = time.monotonic()
-    with metrics_file(out) as metrics:
+    try:
         while state.step < config.steps and processes.all_agree(time.monotonic() - began < minutes * 60):
             logs = train_step(state, config, draw, objective)
-            metrics.write(
-                json.dumps({"step": state.step, "seconds": round(time.monotonic() - began, 1)} | logs) + "\n"
-            )
-            if state.step % 20 == 0:
-                metrics.flush()
+            journal.figures(state.step, time.monotonic() - began, logs)
             if state.step % config.save_every == 0:
                 save(state, out, params, config)
-    save(state, out, params, config)
-
-
-def metrics_file(out: Path) -> TextIO:
-    """Where figures go; only the first process keeps them."""
-    return (out / "metrics.jsonl").open("a") if processes.rank() == 0 else open(os.devnull, "w")
+                journal.sheet(state)
+        save(state, out, params, config)
+    finally:
+        journal.close()
 
 
 def train_step(state: TrainState, config: TrainConfig, draw: Draw, objective: Objective) -> dict[str, float]:
@@ -115,7 +108,7 @@ def add_gradients(
 
 @cache
 def bfloat16_is_fast() -> bool:
-    """Whether this processor multiplies bfloat16 about as fast as float32; processors without it take 80 times
+    """Whether this processor multiplies bfloat16 about as fast as float32; others take 80 times
     as long.
     """
 
