@@ -3,12 +3,14 @@
 import argparse
 import json
 import math
+import sys
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from ..evaluate.report import as_json, summarize, tables
 from ..model.checkpoint import load_animator_file
 from ..model.params import AnimatorParams
 from ..model.text import TextEncoder
@@ -20,7 +22,7 @@ from .features import load_judges
 from .loop import start_state, train
 from .noise import measure
 from .objectives import flow_matching_loss
-from .validate import evaluate, held_out, table
+from .validate import evaluate, held_out
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
@@ -85,15 +87,23 @@ def prepare(source: Path, params: AnimatorParams) -> None:
 def run_evaluation(arguments: argparse.Namespace) -> None:
     """Measure an animator on held-out shards beside its floors and its ceiling."""
     nets = Perception.load(WEIGHTS / "perception", device="cpu")
-    figures = evaluate(
+
+    def tell(done: int, total: int) -> None:
+        print(f"\r{done} of {total} clips", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    measured = evaluate(
         arguments.weights,
         arguments.data,
         nets,
         steps=arguments.steps,
         clips=arguments.clips,
         sheet=arguments.sheet,
+        progress=tell,
     )
-    print(table(figures))
+    figures = summarize(measured)
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(as_json(figures))
+    print(tables(figures))
 
 
 def run_noise(arguments: argparse.Namespace) -> None:
@@ -122,10 +132,11 @@ def main() -> None:
     command.set_defaults(run=run_prepare)
     command = commands.add_parser("evaluate", help="measure an animator on held-out truth")
     command.add_argument("--weights", type=Path, default=WEIGHTS / "animator" / "kmc_mini.safetensors")
-    command.add_argument("--data", type=Path, default=Path("data/truth/val"))
+    command.add_argument("--data", type=Path, nargs="+", default=[Path("data/truth/val")])
     command.add_argument("--steps", type=int, default=4)
     command.add_argument("--clips", type=int, default=64)
     command.add_argument("--sheet", type=Path, default=None, help="write a picture sheet here")
+    command.add_argument("--json", type=Path, default=Path("runs/evaluation.json"))
     command.set_defaults(run=run_evaluation)
     command = commands.add_parser("noise", help="measure the extractor's errors on rendered truth")
     command.add_argument("--data", type=Path, default=Path("data/truth/val"))
