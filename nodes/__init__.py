@@ -5,6 +5,7 @@ from . import (
     check,
     color,
     edit,
+    evaluate,
     examples,
     extractors,
     identity,
@@ -34,4 +35,5 @@ NODES = [
     *long_video.NODES,
     *sound.NODES,
     *examples.NODES,
+    *evaluate.NODES,
 ]

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..motion.types import Track
+from ..motion.types import FaceMotion, Track
 from .metrics import (
     PCK_JOINTS,
     SEEN,
@@ -78,10 +78,14 @@ def score(frames: Tensor, reading: Reading, truth: Truth, gallery: Gallery) -> S
         "flicker": (warp_error(frames, truth.shift), warp_error(truth.frames, truth.shift)),
         "colour": (colour_difference(frames, truth.frames, truth.mask), 1.0),
     }
-    return pixels | _joints(reading, truth.track) | _faces(reading, truth, gallery)
+    face = truth.track.face
+    assert face is not None
+    faces = face_scores(reading, truth.reading, face, gallery, truth.who)
+    return pixels | joint_scores(reading, truth.track) | faces
 
 
-def _joints(found: Reading, track: Track) -> Scores:
+def joint_scores(found: Reading, track: Track) -> Scores:
+    """Body and hands against a track that has both; distances in percent of the person's (the hand's) box."""
     assert track.body is not None and track.hands is not None
     seen = track.body[track.body[..., 3] > 0][:, :2]
     side = float((seen.amax(0) - seen.amin(0)).max())
@@ -107,12 +111,10 @@ def face_sizes(landmarks: Tensor) -> Tensor:
     return (landmarks.amax(-2) - landmarks.amin(-2))[..., :2].amax(-1)
 
 
-def _faces(found: Reading, truth: Truth, gallery: Gallery) -> Scores:
-    """Expression and head pose against what the same detectors read in the truth; identity against the
-    gallery. Only faces that are large enough, and found in the truth, count.
+def face_scores(found: Reading, read: Reading, face: FaceMotion, gallery: Gallery, who: int | None) -> Scores:
+    """Expression and head pose against `read`, identity against the gallery. Only faces that are large enough
+    in the truth, and found in `read`, count.
     """
-    face, read = truth.track.face, truth.reading
-    assert face is not None
     size = face_sizes(face.landmarks)
     shown = (face.confidence > 0) & (size >= FACE_PIXELS) & (read.faces > FACE_FOUND)
     seen = found.faces > FACE_FOUND
@@ -125,11 +127,11 @@ def _faces(found: Reading, truth: Truth, gallery: Gallery) -> Scores:
         "apd": (float(turn_between(found.rotation, read.rotation)[both].sum()), count),
     }
     shown &= size >= IDENTITY_PIXELS
-    if truth.who is None or not shown.any():
+    if who is None or not shown.any():
         return scores
     likeness = F.cosine_similarity(found.embeddings[:, None], gallery.embeddings[None], dim=-1)  # F R
-    own = likeness[:, gallery.owner == truth.who].amax(-1)
-    hit = gallery.owner[likeness.argmax(-1)] == truth.who
+    own = likeness[:, gallery.owner == who].amax(-1)
+    hit = gallery.owner[likeness.argmax(-1)] == who
     both = shown & seen
     return scores | {
         "id_sim": (float(own[both].sum()), float(both.sum())),
