@@ -71,7 +71,7 @@ class BlindCompare(io.ComfyNode):
                     "folders",
                     default="ours\nother",
                     multiline=True,
-                    tooltip="Folders in the output folder, one a line; the first is compared with all others.",
+                    tooltip="Folders in the output folder, one a line; the first is compared to all others.",
                 ),
                 io.String.Input(
                     "filename_prefix",

@@ -69,7 +69,7 @@ def test_errors_are_as_large_as_they_were_made():
     half_turn = torch.tensor([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]).expand(FRAMES, 3, 3)
     changed = replace(
         told.reading, body=body, hands=hands, expression=told.reading.expression + 0.1, rotation=half_turn,
-        embeddings=torch.eye(128)[0].expand(FRAMES, 128),
+        embeddings=torch.eye(128)[1].expand(FRAMES, 128),
     )  # fmt: skip
     found = figures(changed)
     assert found["body_pck"] == 1 and found["body_akd"] == pytest.approx(5, abs=0.01)

@@ -14,8 +14,9 @@ IDS = [
     f"KMC_{name}"
     for name in (
         "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLongVideo", "ApplyCamera",
-        "BlindCompare", "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler", "EncodeBodyMotion",
-        "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "EvaluateAnimation",
+        "BlindCompare", "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler",
+        "EncodeBodyMotion", "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt",
+        "EvaluateAnimation",
         "ExampleImage",
         "ExampleVideo", "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects",
         "MirrorMotion", "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints",

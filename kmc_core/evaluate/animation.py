@@ -63,8 +63,8 @@ def evaluate_animation(
 ) -> Evaluation:
     """Frames [F, 3, H, W] in 0..1 against the motion that they were made from, in pixels of the subject's
     first view, and against the subject. Joints, expression and head pose are compared with the motion,
-    identity with the best of the subject's views, colours (OKLab) with the first view. Flicker is the change in
-    percent along the video's own flow. KMCError for a motion of other length or another frame.
+    identity with the best of the subject's views, colours (OKLab) with the first view. Flicker is the change
+    in percent along the video's own flow. KMCError for a motion of other length or another frame.
     """
     if len(frames) != motion.frames:
         raise KMCError(

@@ -73,6 +73,23 @@ def tables(figures: Figures) -> str:
     return "\n\n".join(f"### {group}\n\n{_table(methods)}" for group, methods in figures.items())
 
 
+def page(figures: Figures, sheet: str, columns: Sequence[str], command: str, made: str) -> str:
+    """A Markdown page: the picture sheet of a run, what its columns show, and all tables."""
+    return f"""# Results
+
+Made by `{command}`, {made}. Figures with 95 % intervals over clips (bootstrap). AED and APD
+compare what detectors read in a result with what they read in the truth, where both show a face; joints are
+compared with exact ones. Flicker is the change along the truth's flow against the truth's own. A face
+counts from 16 pixels on, for identity from 30.
+
+![{", ".join(columns)}]({sheet})
+
+Columns: {", ".join(columns)}.
+
+{tables(figures)}
+"""
+
+
 def _table(methods: Mapping[str, Mapping[str, Estimate]]) -> str:
     shown = [metric for metric in METRICS if any(metric in values for values in methods.values())]
     lines = ["| | " + " | ".join(METRICS[m][0] for m in shown) + " |", "|---" * (len(shown) + 1) + "|"]

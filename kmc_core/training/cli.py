@@ -4,13 +4,14 @@ import argparse
 import json
 import math
 import sys
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from ..evaluate.report import as_json, summarize, tables
+from ..evaluate.report import as_json, page, summarize, tables
 from ..model.checkpoint import load_animator_file
 from ..model.params import AnimatorParams
 from ..model.text import TextEncoder
@@ -22,7 +23,7 @@ from .features import load_judges
 from .loop import start_state, train
 from .noise import measure
 from .objectives import flow_matching_loss
-from .validate import evaluate, held_out
+from .validate import SHEET_COLUMNS, evaluate, held_out
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
@@ -91,19 +92,25 @@ def run_evaluation(arguments: argparse.Namespace) -> None:
     def tell(done: int, total: int) -> None:
         print(f"\r{done} of {total} clips", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
+    page_at: Path | None = arguments.page
+    sheet = page_at.parent / "images/results.jpg" if page_at else arguments.sheet
     measured = evaluate(
         arguments.weights,
         arguments.data,
         nets,
         steps=arguments.steps,
         clips=arguments.clips,
-        sheet=arguments.sheet,
+        sheet=sheet,
         progress=tell,
     )
     figures = summarize(measured)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(as_json(figures))
     print(tables(figures))
+    if page_at:
+        command = f"make evaluate ARGS='{' '.join(sys.argv[sys.argv.index('evaluate') + 1 :])}'"
+        made = f"{date.today().isoformat()}, {arguments.machine}"
+        page_at.write_text(page(figures, "images/results.jpg", SHEET_COLUMNS, command, made))
 
 
 def run_noise(arguments: argparse.Namespace) -> None:
@@ -136,6 +143,10 @@ def main() -> None:
     command.add_argument("--steps", type=int, default=4)
     command.add_argument("--clips", type=int, default=64)
     command.add_argument("--sheet", type=Path, default=None, help="write a picture sheet here")
+    command.add_argument(
+        "--page", type=Path, default=None, help="write this page, docs/results.md, and its picture sheet"
+    )
+    command.add_argument("--machine", default="machine not told", help="what the page says it ran on")
     command.add_argument("--json", type=Path, default=Path("runs/evaluation.json"))
     command.set_defaults(run=run_evaluation)
     command = commands.add_parser("noise", help="measure the extractor's errors on rendered truth")

@@ -24,7 +24,7 @@ from .annotate import Annotator, Picture, expression_vector, to_motion
 from .backdrop import Backdrop, random_backdrop
 from .gestures import GESTURES, HELD_OUT, WHOLE_BODY, fingers, neutral, pose_act, smooth
 from .mocap import DEFAULT_FOLDER, Mocap, body_rotations, read_bvh
-from .people import Body, Person, random_person, shape_person
+from .people import Body, Person, as_cartoon, random_person, shape_person
 from .render import Camera, Renderer
 from .shards import ClipWords, Pictures, Shard, is_complete, write_shard
 from .staging import Shot, compose, frame_shot, random_light
@@ -83,22 +83,30 @@ class Studio:
 
 
 def render_clip(
-    studio: Studio, split: Split, seed: int, index: int, size: int, *, driver: bool = False
+    studio: Studio,
+    split: Split,
+    seed: int,
+    index: int,
+    size: int,
+    *,
+    cartoons: float = 0.0,
+    driver: bool = False,
 ) -> Clip:
     """Clip `index` of a split; the same arguments give the same clip.
 
-    `driver` gives somebody else who does the same in another place and light: a driving video for that clip.
+    `cartoons` is the share of clips that show a drawn character instead of a person. `driver` gives somebody
+    else who does the same in another place and light: a driving video for that clip.
     """
     name = f"{split}-{seed}-{index}"
     for attempt in range(ATTEMPTS):
         seeds = [seed, zlib.crc32(split.encode()), index, attempt]
-        clip = _attempt(studio, split, name, np.random.default_rng(seeds), size)
+        clip = _attempt(studio, split, name, np.random.default_rng(seeds), size, cartoons)
         if not shows_person(clip):
             continue
         if not driver:
             return clip
         other = np.random.default_rng([*seeds, len(DRIVERS)])
-        return _attempt(studio, split, name + DRIVERS, np.random.default_rng(seeds), size, other)
+        return _attempt(studio, split, name + DRIVERS, np.random.default_rng(seeds), size, cartoons, other)
     raise KMCError(f"Clip {index} of {split} showed no person in {ATTEMPTS} attempts; choose another seed.")
 
 
@@ -124,13 +132,16 @@ def _attempt(
     name: str,
     rng: np.random.Generator,
     size: int,
+    cartoons: float,
     other: np.random.Generator | None = None,
 ) -> Clip:
-    """A clip drawn by `rng`; `other` draws another person, light and place for it."""
+    """A clip drawn by `rng`, of a cartoon with that chance; `other` draws another person, light and place."""
     person = shape_person(random_person(name, rng), studio.body, rng)
+    if cartoons and rng.random() < cartoons:
+        person = as_cartoon(person, rng)
     if other is not None:
         person = shape_person(random_person(name, other), studio.body, other)
-    rest = studio.body.rest_heads(person.phenotype, person.shape)
+    rest = studio.body.rest_heads(person.phenotype, person.shape, person.scales)
     shots = list(SHOTS)
     shot = shots[int(rng.choice(len(shots), p=list(SHOTS.values())))]
     target = _motion(studio, split, shot, rest, rng)
@@ -138,7 +149,8 @@ def _attempt(
     out = posed(studio, person, pose)
     offsets = pose.shift + grounding(studio, out)
     meshes = out["vertices"].numpy() + offsets[:, None].astype(np.float32)
-    cameras = _cameras(studio, out, meshes, shot, (size, size), rng)
+    head_size = person.scales.get("head", 1.0)
+    cameras = _cameras(studio, out, meshes, shot, (size, size), rng, head_size)
     rng = other or rng
     light, backdrop = random_light(rng), random_backdrop((size, size), rng)
     walls = _walls(backdrop, (size, size), rng)
@@ -149,8 +161,9 @@ def _attempt(
         expression_vector({k: float(v[i]) for k, v in pose.face.items()}) for i in range(len(meshes))
     ]
     truth = tuple(studio.annotate(out, i, offsets[i], cameras[i], expressions[i]) for i in range(len(meshes)))
+    family = person.family
     caption = f"{person.words}, {backdrop.words}, {target.words}, fixed camera, {SHOT_WORDS[shot]}"
-    return Clip(images, masks, truth, ClipWords(caption, name, target.motion, shot))
+    return Clip(images, masks, truth, ClipWords(caption, name, target.motion, shot, family))
 
 
 def posed(studio: Studio, person: Person, pose: Pose) -> dict[str, torch.Tensor]:
@@ -298,6 +311,7 @@ def _cameras(
     shot: Shot,
     size: tuple[int, int],
     rng: np.random.Generator,
+    head_size: float,
 ) -> list[Camera]:
     """One camera for the frames and the first view, own ones for the other views."""
     bones = {name: studio.body.bone(name) for name in ("head", "upperleg01.L", "upperleg01.R")}
@@ -307,7 +321,7 @@ def _cameras(
 
     def frame(which: list[int], kind: Shot) -> Camera:
         return frame_shot(
-            meshes[which][:, studio.body.skin], points["head"][which], hips[which], kind, size, rng
+            meshes[which][:, studio.body.skin], points["head"][which], hips[which], kind, size, rng, head_size
         )
 
     shared = frame(list(range(FRAMES + 1)), shot)
@@ -366,6 +380,7 @@ def render_split(
     seed: int,
     size: int,
     *,
+    cartoons: float = 0.0,
     driver: bool = False,
 ) -> int:
     """Write all shards of a split that are not there yet; returns the number of clips rendered now.
@@ -383,7 +398,10 @@ def render_split(
             continue
         start = time.perf_counter()
         indices = range(number * per_shard, (number + 1) * per_shard)
-        done = [render_clip(studio, split, seed, index, size, driver=driver) for index in indices]
+        done = [
+            render_clip(studio, split, seed, index, size, cartoons=cartoons, driver=driver)
+            for index in indices
+        ]
         write_shard(to_shard(done, split), path)
         rendered += per_shard
         rate = per_shard * (FRAMES + VIEWS) / (time.perf_counter() - start)
@@ -405,6 +423,7 @@ def main() -> None:
     parser.add_argument(
         "--mocap", type=Path, default=DEFAULT_FOLDER, help="folder with 01_01.bvh and 01_03.bvh"
     )
+    parser.add_argument("--cartoons", type=float, default=0.0, help="share of drawn characters, 0..1")
     parser.add_argument("--drivers", action="store_true", help="the driving videos of the split's clips")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -418,6 +437,7 @@ def main() -> None:
         arguments.per_shard,
         arguments.seed,
         arguments.size,
+        cartoons=arguments.cartoons,
         driver=arguments.drivers,
     )
 

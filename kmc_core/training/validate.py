@@ -35,6 +35,7 @@ COPY, DRIVER, PRIOR, ANIMATOR, TRUTH = METHODS = (
     "copy the reference", "the driver's own video", "prior alone", "animator", "truth"
 )  # fmt: skip
 SHEET_ROWS: Final = 12
+SHEET_COLUMNS: Final = ("reference", DRIVER, PRIOR, ANIMATOR, TRUTH)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def evaluate(
         scores = {m: score(frames, readings[m], truth, gallery) for m, frames in results.items()}
         measured.append(Measured(("all", words.shot, words.family), scores))
         rows.append(torch.cat([case.shard.references.images[case.clip, 0].float() / 255]
-                              + [results[m][-1] for m in (DRIVER, PRIOR, ANIMATOR, TRUTH)], 2))  # fmt: skip
+                              + [results[m][-1] for m in SHEET_COLUMNS[1:]], 2))  # fmt: skip
         progress(index + 1, len(cases))
     if sheet is not None:
         write_sheet(rows[:: max(1, len(rows) // SHEET_ROWS)], sheet)
@@ -163,7 +164,7 @@ def animate_all(
 
 
 def write_sheet(rows: list[Tensor], path: Path) -> None:
-    """Rows [3, H, W] under each other as one picture: reference, driver, prior, animator, truth."""
+    """Rows [3, H, W] of SHEET_COLUMNS under each other as one picture."""
     picture = (torch.cat(rows, 1).clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path)
