@@ -5,6 +5,7 @@ from . import (
     check,
     color,
     edit,
+    evaluate,
     examples,
     extractors,
     identity,
@@ -36,4 +37,5 @@ NODES = [
     *long_video.NODES,
     *sound.NODES,
     *examples.NODES,
+    *evaluate.NODES,
 ]

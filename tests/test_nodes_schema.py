@@ -14,13 +14,13 @@ IDS = [
     f"KMC_{name}"
     for name in (
         "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLongVideo", "ApplyCamera",
-        "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler", "DistilledSigmas",
-        "DualBranchGuider", "EncodeBodyMotion",
-        "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage",
-        "ExampleVideo", "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects",
-        "MirrorMotion", "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints",
-        "PlanWindows", "PreviewMotion", "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion",
-        "SaveSubject", "SelectPerson", "SelectView", "SmoothMotion", "TrimMotion", "VideoInfo",
+        "BlindCompare", "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler",
+        "DistilledSigmas", "DualBranchGuider", "EncodeBodyMotion", "EncodeFaceMotion", "EncodeHandMotion",
+        "EncodeOnnxMotion", "EnhancePrompt", "EvaluateAnimation", "ExampleImage", "ExampleVideo",
+        "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects", "MirrorMotion",
+        "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints", "PlanWindows",
+        "PreviewMotion", "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject",
+        "SelectPerson", "SelectView", "SmoothMotion", "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip
 

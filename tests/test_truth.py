@@ -152,3 +152,38 @@ def test_a_second_run_renders_only_what_is_missing(studio, tmp_path):
 def test_clips_must_fill_their_shards(studio, tmp_path):
     with pytest.raises(KMCError, match="fill shards of 64, got 65"):
         render_split(studio, tmp_path, "val", 65, 64, 3, SIZE)
+
+
+def test_a_cartoon_has_a_big_head_flat_colours_and_exact_joints(studio):
+    made = render_clip(studio, "train", 3, 0, 96, cartoons=1.0)
+    again = render_clip(studio, "train", 3, 0, 96, cartoons=1.0)
+    same = render_clip(studio, "train", 3, 0, 96)
+    assert (made.images == again.images).all() and made.words == again.words
+    assert made.words.family == "cartoon" and same.words.family == "person"
+    assert made.words.caption.startswith("a cartoon of ")
+    shard = to_shard([made, made], "train")
+    for picture, mask in zip(shard.frames.body[0], shard.frames.masks[0], strict=True):
+        seen = picture[picture[:, 3] > 0]
+        assert (mask[0][seen[:, 1].long(), seen[:, 0].long()] > 60).float().mean() > 0.7
+
+    def share_of_head(clip):
+        """Between the ears, against the length of the trunk."""
+        body = clip.truth[FRAMES].world
+        ears = np.linalg.norm(body[JOINT["l_ear"]] - body[JOINT["r_ear"]])
+        return ears / np.linalg.norm(body[JOINT["neck"]] - body[JOINT["pelvis"]])
+
+    assert share_of_head(made) > 1.3 * share_of_head(same)
+    turns = shard.frames.rotation[0]
+    torch.testing.assert_close(
+        turns @ turns.transpose(1, 2), torch.eye(3).expand(FRAMES, 3, 3), atol=1e-5, rtol=0
+    )
+
+
+def test_a_driver_is_somebody_else_who_does_the_same_elsewhere(studio, shard):
+    driver = render_clip(studio, "train", 3, 0, SIZE, driver=True)
+    own = shard.words[0]
+    assert driver.words.motion == own.motion and driver.words.shot == own.shot
+    assert driver.words.subject == own.subject + "_drivers" and driver.words.caption != own.caption
+    pose = torch.from_numpy(driver.truth[0].rotation).float()
+    assert torch.allclose(pose, shard.frames.rotation[0, 0], atol=0.35)
+    assert not (driver.images[0] == shard.frames.images[0, 0].numpy()).mean() > 0.5

@@ -133,3 +133,21 @@ def _onnx_folders() -> list[Path]:
     """models/detection, where the Wan-Animate preprocessing keeps its files, and that of controlnet-aux."""
     others = [Path(root) / AUX_FILES for root in folder_paths.get_folder_paths("custom_nodes")]
     return [*map(Path, _model_folders(DETECTION)), *others]
+
+
+def result_folders(names: str) -> list[Path]:
+    """Folders of the output folder, one name a line; KMCError for one that lies outside it or is missing."""
+    output = Path(folder_paths.get_output_directory()).resolve()
+    folders = [(output / name.strip()).resolve() for name in names.splitlines() if name.strip()]
+    for folder in folders:
+        if not folder.is_relative_to(output) or not folder.is_dir():
+            raise KMCError(
+                f"'{folder.name}' is no folder inside the host's output folder; save the results of each "
+                "model under a prefix such as 'ours/case'."
+            )
+    return folders
+
+
+def new_sheet_path(prefix: str) -> Path:
+    """A new numbered HTML file in the output folder, as `new_motion_path`."""
+    return new_motion_path(prefix).with_suffix(".html")

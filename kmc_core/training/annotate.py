@@ -120,6 +120,7 @@ class Annotator:
     def _head_rotation(self, out: dict[str, Tensor], frame: int, camera: Camera) -> Array:
         """[3, 3] head axes (right in the picture, down, away when facing the camera) in camera axes."""
         posed = out["bone_poses"][frame, self.head, :3, :3].numpy().astype(np.float64)
+        posed = posed / np.cbrt(np.linalg.det(posed))  # a cartoon's head is scaled
         rest = out["rest_bone_poses"][frame, self.head, :3, :3].numpy().astype(np.float64)
         return camera.axes @ (posed @ rest.T) @ self.upright
 

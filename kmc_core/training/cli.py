@@ -3,6 +3,8 @@
 import argparse
 import json
 import math
+import sys
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -11,6 +13,7 @@ import torch
 from torch import nn
 
 from ..errors import KMCError
+from ..evaluate.report import as_json, page, summarize, tables
 from ..model.checkpoint import load_animator_file
 from ..model.params import AnimatorParams
 from ..model.text import TextEncoder
@@ -25,7 +28,7 @@ from .loop import Objective, start_state, train
 from .noise import measure
 from .objectives import flow_matching_loss
 from .plan import plan
-from .validate import evaluate, held_out, table
+from .validate import SHEET_COLUMNS, evaluate, held_out
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
@@ -107,15 +110,29 @@ def prepare(source: Path, params: AnimatorParams) -> None:
 def run_evaluation(arguments: argparse.Namespace) -> None:
     """Measure an animator on held-out shards beside its floors and its ceiling."""
     nets = Perception.load(WEIGHTS / "perception", device="cpu")
-    figures = evaluate(
+
+    def tell(done: int, total: int) -> None:
+        print(f"\r{done} of {total} clips", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    page_at: Path | None = arguments.page
+    sheet = page_at.parent / "images/results.jpg" if page_at else arguments.sheet
+    measured = evaluate(
         arguments.weights,
         arguments.data,
         nets,
         steps=arguments.steps,
         clips=arguments.clips,
-        sheet=arguments.sheet,
+        sheet=sheet,
+        progress=tell,
     )
-    print(table(figures))
+    figures = summarize(measured)
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(as_json(figures))
+    print(tables(figures))
+    if page_at:
+        command = f"make evaluate ARGS='{' '.join(sys.argv[sys.argv.index('evaluate') + 1 :])}'"
+        made = f"{date.today().isoformat()}, {arguments.machine}"
+        page_at.write_text(page(figures, "images/results.jpg", SHEET_COLUMNS, command, made))
 
 
 def run_noise(arguments: argparse.Namespace) -> None:
@@ -145,10 +162,15 @@ def main() -> None:
     command.set_defaults(run=run_prepare)
     command = commands.add_parser("evaluate", help="measure an animator on held-out truth")
     command.add_argument("--weights", type=Path, default=WEIGHTS / "animator" / "kmc_mini.safetensors")
-    command.add_argument("--data", type=Path, default=Path("data/truth/val"))
+    command.add_argument("--data", type=Path, nargs="+", default=[Path("data/truth/val")])
     command.add_argument("--steps", type=int, default=4)
     command.add_argument("--clips", type=int, default=64)
     command.add_argument("--sheet", type=Path, default=None, help="write a picture sheet here")
+    command.add_argument(
+        "--page", type=Path, default=None, help="write this page, docs/results.md, and its picture sheet"
+    )
+    command.add_argument("--machine", default="machine not told", help="what the page says it ran on")
+    command.add_argument("--json", type=Path, default=Path("runs/evaluation.json"))
     command.set_defaults(run=run_evaluation)
     command = commands.add_parser("noise", help="measure the extractor's errors on rendered truth")
     command.add_argument("--data", type=Path, default=Path("data/truth/val"))

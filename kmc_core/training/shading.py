@@ -62,6 +62,7 @@ uniform vec3 beard;     // amount, moustache, stubble length z
 uniform float shoe_top;
 uniform sampler2DShadow shadow_map;
 uniform float shadow_strength;
+uniform float toon;  // 0 lights as in nature; else flat colours, and how bright those in the shade are
 """
 
 PAINT: Final = """
@@ -127,6 +128,7 @@ float shadow(vec3 N) {
 void main() {
     vec3 base; float gloss = 0.05, sharp = 12.0; vec3 N = normalize(n);
     float fine = noise(r * 260.0), mid = noise(r * 45.0), strand = noise(r * vec3(420, 420, 18));
+    if (toon > 0.0) fine = mid = strand = 0.5;
     int c = cover(r, arm, 0.0);
     bool top = c == 1 && kind == 1;
     vec4 pattern = top ? top_pattern : bottom_pattern;
@@ -153,6 +155,7 @@ void main() {
     vec3 V = normalize(eye - world);
     if (dot(N, V) < 0.0) N = -N;
     float k = clamp(dot(N, key_direction) * 0.85 + 0.15, 0.0, 1.0) * shadow(N);
+    if (toon > 0.0) { color = vec4(base * (k > 0.35 ? 1.0 : toon), 1.0); return; }
     float f = max(dot(N, fill_direction), 0.0);
     vec3 ambient = mix(ground, sky, 0.5 + 0.5 * N.z) * shade;
     vec3 H = normalize(key_direction + V);

@@ -42,6 +42,7 @@ class ClipWords:
     subject: str  # identity; never shared between splits
     motion: str
     shot: str  # full, half, face
+    family: str = "person"  # or cartoon
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,14 @@ def frame_shot(
     shot: Shot,
     size: tuple[int, int],
     rng: np.random.Generator,
+    head_size: float = 1.0,
 ) -> Camera:
-    """A camera that frames `meshes` [F, V, 3] with `head` and `hips` [F, 3], a little different each time."""
+    """A camera that frames `meshes` [F, V, 3] with `head` and `hips` [F, 3], a little different each time.
+
+    `head_size` is that of the head against a person's.
+    """
     top = float(meshes[..., 2].max())
-    crown = float(head[:, 2].max()) + 0.17
+    crown = float(head[:, 2].max()) + 0.17 * head_size
     if shot == "full":
         low, high, middle = float(meshes[..., 2].min()), top, (meshes.min((0, 1)) + meshes.max((0, 1))) / 2
         extent = max(high - low, float(np.ptp(meshes[..., 0]))) * rng.uniform(1.06, 1.3)
@@ -33,7 +37,7 @@ def frame_shot(
         )
         extent = (high - low) * rng.uniform(1.1, 1.3)
     else:
-        low, high, middle = crown - rng.uniform(0.36, 0.55), crown, head.mean(0)
+        low, high, middle = crown - head_size * rng.uniform(0.36, 0.55), crown, head.mean(0)
         extent = (high - low) * rng.uniform(1.05, 1.2)
     fov = float(rng.uniform(18, 32))
     distance = extent / 2 / np.tan(np.radians(fov) / 2) + 0.15

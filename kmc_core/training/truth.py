@@ -24,7 +24,7 @@ from .annotate import Annotator, Picture, expression_vector, to_motion
 from .backdrop import Backdrop, random_backdrop
 from .gestures import GESTURES, HELD_OUT, WHOLE_BODY, fingers, neutral, pose_act, smooth
 from .mocap import DEFAULT_FOLDER, Mocap, body_rotations, read_bvh
-from .people import Body, Person, random_person, shape_person
+from .people import Body, Person, as_cartoon, random_person, shape_person
 from .render import Camera, Renderer
 from .shards import ClipWords, Pictures, Shard, is_complete, write_shard
 from .staging import Shot, compose, frame_shot, random_light
@@ -46,6 +46,7 @@ MOCAP_ROWS: Final[dict[Split, dict[str, tuple[float, float]]]] = {
     "train": {"01_01.bvh": (0.0, 1.0), "01_03.bvh": (0.0, 0.65)},
     "val": {"01_03.bvh": (0.7, 1.0)},
 }
+DRIVERS: Final = "_drivers"  # what the folder and the names of driving videos end in
 ATTEMPTS: Final = 8  # a clip that shows too little of its person is drawn again with the next seed
 
 
@@ -81,13 +82,31 @@ class Studio:
         self.mocap: dict[str, Mocap] = {name: read_bvh(mocap_folder / name) for name in names}
 
 
-def render_clip(studio: Studio, split: Split, seed: int, index: int, size: int) -> Clip:
-    """Clip `index` of a split; the same arguments give the same clip."""
+def render_clip(
+    studio: Studio,
+    split: Split,
+    seed: int,
+    index: int,
+    size: int,
+    *,
+    cartoons: float = 0.0,
+    driver: bool = False,
+) -> Clip:
+    """Clip `index` of a split; the same arguments give the same clip.
+
+    `cartoons` is the share of clips that show a drawn character instead of a person. `driver` gives somebody
+    else who does the same in another place and light: a driving video for that clip.
+    """
+    name = f"{split}-{seed}-{index}"
     for attempt in range(ATTEMPTS):
-        rng = np.random.default_rng([seed, zlib.crc32(split.encode()), index, attempt])
-        clip = _attempt(studio, split, f"{split}-{seed}-{index}", rng, size)
-        if shows_person(clip):
+        seeds = [seed, zlib.crc32(split.encode()), index, attempt]
+        clip = _attempt(studio, split, name, np.random.default_rng(seeds), size, cartoons)
+        if not shows_person(clip):
+            continue
+        if not driver:
             return clip
+        other = np.random.default_rng([*seeds, len(DRIVERS)])
+        return _attempt(studio, split, name + DRIVERS, np.random.default_rng(seeds), size, cartoons, other)
     raise KMCError(f"Clip {index} of {split} showed no person in {ATTEMPTS} attempts; choose another seed.")
 
 
@@ -107,9 +126,22 @@ def shows_person(clip: Clip) -> bool:
     return True
 
 
-def _attempt(studio: Studio, split: Split, name: str, rng: np.random.Generator, size: int) -> Clip:
+def _attempt(
+    studio: Studio,
+    split: Split,
+    name: str,
+    rng: np.random.Generator,
+    size: int,
+    cartoons: float,
+    other: np.random.Generator | None = None,
+) -> Clip:
+    """A clip drawn by `rng`, of a cartoon with that chance; `other` draws another person, light and place."""
     person = shape_person(random_person(name, rng), studio.body, rng)
-    rest = studio.body.rest_heads(person.phenotype, person.shape)
+    if cartoons and rng.random() < cartoons:
+        person = as_cartoon(person, rng)
+    if other is not None:
+        person = shape_person(random_person(name, other), studio.body, other)
+    rest = studio.body.rest_heads(person.phenotype, person.shape, person.scales)
     shots = list(SHOTS)
     shot = shots[int(rng.choice(len(shots), p=list(SHOTS.values())))]
     target = _motion(studio, split, shot, rest, rng)
@@ -117,7 +149,9 @@ def _attempt(studio: Studio, split: Split, name: str, rng: np.random.Generator, 
     out = posed(studio, person, pose)
     offsets = pose.shift + grounding(studio, out)
     meshes = out["vertices"].numpy() + offsets[:, None].astype(np.float32)
-    cameras = _cameras(studio, out, meshes, shot, (size, size), rng)
+    head_size = person.scales.get("head", 1.0)
+    cameras = _cameras(studio, out, meshes, shot, (size, size), rng, head_size)
+    rng = other or rng
     light, backdrop = random_light(rng), random_backdrop((size, size), rng)
     walls = _walls(backdrop, (size, size), rng)
     drawn = [studio.renderer.draw(m, c, light, person.look) for m, c in zip(meshes, cameras, strict=True)]
@@ -127,8 +161,9 @@ def _attempt(studio: Studio, split: Split, name: str, rng: np.random.Generator, 
         expression_vector({k: float(v[i]) for k, v in pose.face.items()}) for i in range(len(meshes))
     ]
     truth = tuple(studio.annotate(out, i, offsets[i], cameras[i], expressions[i]) for i in range(len(meshes)))
+    family = person.family
     caption = f"{person.words}, {backdrop.words}, {target.words}, fixed camera, {SHOT_WORDS[shot]}"
-    return Clip(images, masks, truth, ClipWords(caption, name, target.motion, shot))
+    return Clip(images, masks, truth, ClipWords(caption, name, target.motion, shot, family))
 
 
 def posed(studio: Studio, person: Person, pose: Pose) -> dict[str, torch.Tensor]:
@@ -276,6 +311,7 @@ def _cameras(
     shot: Shot,
     size: tuple[int, int],
     rng: np.random.Generator,
+    head_size: float,
 ) -> list[Camera]:
     """One camera for the frames and the first view, own ones for the other views."""
     bones = {name: studio.body.bone(name) for name in ("head", "upperleg01.L", "upperleg01.R")}
@@ -285,7 +321,7 @@ def _cameras(
 
     def frame(which: list[int], kind: Shot) -> Camera:
         return frame_shot(
-            meshes[which][:, studio.body.skin], points["head"][which], hips[which], kind, size, rng
+            meshes[which][:, studio.body.skin], points["head"][which], hips[which], kind, size, rng, head_size
         )
 
     shared = frame(list(range(FRAMES + 1)), shot)
@@ -336,20 +372,36 @@ def _pictures(clips: list[Clip], which: slice) -> Pictures:
 
 
 def render_split(
-    studio: Studio, folder: Path, split: Split, clips: int, per_shard: int, seed: int, size: int
+    studio: Studio,
+    folder: Path,
+    split: Split,
+    clips: int,
+    per_shard: int,
+    seed: int,
+    size: int,
+    *,
+    cartoons: float = 0.0,
+    driver: bool = False,
 ) -> int:
-    """Write all shards of a split that are not there yet; returns the number of clips rendered now."""
+    """Write all shards of a split that are not there yet; returns the number of clips rendered now.
+
+    `driver` writes the driving videos of its clips instead.
+    """
     if clips % per_shard:
         raise KMCError(
             f"Expected clips that fill shards of {per_shard}, got {clips}: change --clips or --per-shard."
         )
     rendered = 0
     for number in range(clips // per_shard):
-        path = folder / split / f"shard_{number:05d}.safetensors"
+        path = folder / (split + DRIVERS * driver) / f"shard_{number:05d}.safetensors"
         if is_complete(path, per_shard):
             continue
         start = time.perf_counter()
-        done = [render_clip(studio, split, seed, number * per_shard + i, size) for i in range(per_shard)]
+        indices = range(number * per_shard, (number + 1) * per_shard)
+        done = [
+            render_clip(studio, split, seed, index, size, cartoons=cartoons, driver=driver)
+            for index in indices
+        ]
         write_shard(to_shard(done, split), path)
         rendered += per_shard
         rate = per_shard * (FRAMES + VIEWS) / (time.perf_counter() - start)
@@ -371,6 +423,8 @@ def main() -> None:
     parser.add_argument(
         "--mocap", type=Path, default=DEFAULT_FOLDER, help="folder with 01_01.bvh and 01_03.bvh"
     )
+    parser.add_argument("--cartoons", type=float, default=0.0, help="share of drawn characters, 0..1")
+    parser.add_argument("--drivers", action="store_true", help="the driving videos of the split's clips")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
@@ -383,6 +437,8 @@ def main() -> None:
         arguments.per_shard,
         arguments.seed,
         arguments.size,
+        cartoons=arguments.cartoons,
+        driver=arguments.drivers,
     )
 
 

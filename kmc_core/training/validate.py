@@ -1,74 +1,100 @@
-"""The animator on held-out truth, beside two floors (copy the reference; the prior alone) and a ceiling
-(the truth).
+"""The animator on held-out truth, beside three floors (copy the reference; the driver's own video; the prior
+alone) and a ceiling (the truth), all read by the same detectors.
 
 Held-out people do held-out motions; the motion is given on the character's own bones, so every frame has
-exact truth.
+exact truth. The driver is somebody else who does the same elsewhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from ..errors import KMCError
-from ..evaluate.metrics import correct_joints, l1, psnr, ssim
+from ..evaluate.reading import Reading, read_pictures
+from ..evaluate.report import Measured
+from ..evaluate.score import IDENTITY_PIXELS, Gallery, Truth, face_sizes, score
 from ..model.checkpoint import load_animator_file
 from ..model.conditions import AnimatorConditions
 from ..model.params import AnimatorParams
 from ..model.text import TextEncoder
 from ..model.transformer import Animator
-from ..perception.clips import TensorClip
-from ..perception.extract import encode_body
 from ..perception.suite import Perception
 from ..sampling.solve import sample
-from .data import clip_conditions
+from .data import clip_conditions, track_of
+from .kept_readings import kept_reading
 from .shards import Shard, read_shard
+from .truth import DRIVERS
 
-METHODS: Final = ("copy the reference", "prior alone", "animator", "truth")
-PCK_SHARE: Final = 0.1  # of the longer side of the box around the person's joints
-SEEN_AT: Final = 256  # detectors look at frames of this side
+COPY, DRIVER, PRIOR, ANIMATOR, TRUTH = METHODS = (
+    "copy the reference", "the driver's own video", "prior alone", "animator", "truth"
+)  # fmt: skip
 SHEET_ROWS: Final = 12
+SHEET_COLUMNS: Final = ("reference", DRIVER, PRIOR, ANIMATOR, TRUTH)
 
 
 @dataclass(frozen=True)
-class Figures:
-    """One method's means over clips, and its joint counts."""
+class Case:
+    """One held-out clip with its driver."""
 
-    method: str
-    l1: float
-    psnr: float
-    ssim: float
-    pck: float
-    shots: dict[str, float]  # PCK by shot
+    shard: Shard
+    clip: int
+    driver: Tensor  # [F, 3, H, W] in 0..1
+    kept: Path  # folder of what detectors read before
+    nets: Perception
+
+    @property
+    def truth(self) -> Tensor:
+        """[F, 3, H, W] in 0..1."""
+        return self.shard.frames.images[self.clip].float() / 255
+
+    def read(self, frames: Tensor, *, keep: bool) -> Reading:
+        """What detectors read in frames; `keep` for pictures that no weights change."""
+        look = partial(read_pictures, frames, self.shard.fps, self.nets)
+        return kept_reading(self.kept, frames, look) if keep else look()
 
 
 def evaluate(
-    weights: Path, data: Path, nets: Perception, *, steps: int, clips: int, sheet: Path | None = None
-) -> list[Figures]:
-    """Figures of every method on the first `clips` clips of the shards in `data`; optionally a picture
-    sheet.
+    weights: Path,
+    folders: list[Path],
+    nets: Perception,
+    *,
+    steps: int,
+    clips: int,
+    sheet: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Measured]:
+    """Scores of every method on the first `clips` clips of each folder; optionally a picture sheet.
+
+    What detectors read in pictures that do not depend on the weights is kept beside the shards.
     """
     params, state = load_animator_file(weights)
     animator, text = build(params, state)
-    scores: dict[str, list[Score]] = {method: [] for method in METHODS}
-    rows = []
-    for index, (shard, clip) in enumerate(held_out(data, clips)):
-        conditions = clip_conditions(shard, clip, params, nets, None)
-        tokens = text.tokenize(shard.words[clip].caption)[None]
-        conditions = replace(conditions, text=text(tokens))
-        results = animate_all(animator, conditions, shard, clip, steps, seed=index)
-        for method, frames in results.items():
-            scores[method].append(score(frames, results["truth"], shard, clip, nets))
-        rows.append(torch.cat([results[method][-1] for method in METHODS], 2))
+    cases = [case for folder in folders for case in held_out_cases(folder, clips, nets)]
+    gallery = gallery_of(cases)
+    rows, measured = [], []
+    for index, case in enumerate(cases):
+        words = case.shard.words[case.clip]
+        conditions = clip_conditions(case.shard, case.clip, params, nets, None)
+        conditions = replace(conditions, text=text(text.tokenize(words.caption)[None]))
+        results = animate_all(animator, conditions, case, steps, seed=index)
+        readings = {m: case.read(frames, keep=m != ANIMATOR) for m, frames in results.items()}
+        track, mask = track_of(case.shard.frames, case.clip, slice(None)), case.shard.frames.masks[case.clip]
+        who = index if index in gallery.owner else None
+        truth = Truth.of(case.truth, mask.float() / 255, track, readings[TRUTH], who)
+        scores = {m: score(frames, readings[m], truth, gallery) for m, frames in results.items()}
+        measured.append(Measured(("all", words.shot, words.family), scores))
+        rows.append(torch.cat([case.shard.references.images[case.clip, 0].float() / 255]
+                              + [results[m][-1] for m in SHEET_COLUMNS[1:]], 2))  # fmt: skip
+        progress(index + 1, len(cases))
     if sheet is not None:
         write_sheet(rows[:: max(1, len(rows) // SHEET_ROWS)], sheet)
-    return [summary(method, scores[method]) for method in METHODS]
+    return measured
 
 
 def build(params: AnimatorParams, state: dict[str, Tensor]) -> tuple[Animator, TextEncoder]:
@@ -95,82 +121,50 @@ def held_out(data: Path, clips: int) -> Iterator[tuple[Shard, int]]:
             return
 
 
+def held_out_cases(folder: Path, clips: int, nets: Perception) -> Iterator[Case]:
+    """The first clips of a folder with their drivers, which lie in the folder beside it."""
+    drivers = folder.with_name(folder.name + DRIVERS)
+    for (shard, clip), (other, same) in zip(held_out(folder, clips), held_out(drivers, clips), strict=True):
+        names = shard.words[clip].subject, other.words[same].subject
+        if names[1] != names[0] + DRIVERS:
+            raise KMCError(f"The driver of {names[0]} in {drivers} is {names[1]}; render the drivers again.")
+        yield Case(shard, clip, other.frames.images[same].float() / 255, folder.with_name("readings"), nets)
+
+
+def gallery_of(cases: list[Case]) -> Gallery:
+    """Faces of the subjects, numbered as the cases, from those reference views that show a large face."""
+    embeddings, owner = [], []
+    for number, case in enumerate(cases):
+        faces = case.shard.references
+        large = (faces.face_confidence[case.clip] > 0) & (
+            face_sizes(faces.landmarks[case.clip]) >= IDENTITY_PIXELS
+        )
+        for view in torch.nonzero(large)[:, 0].tolist():
+            picture = faces.images[case.clip, view, None].float() / 255
+            embedding = case.read(picture, keep=True).embeddings[0]
+            if embedding.any():
+                embeddings.append(embedding)
+                owner.append(number)
+    return Gallery(torch.stack(embeddings), torch.tensor(owner))
+
+
 @torch.no_grad()
 def animate_all(
-    animator: Animator, conditions: AnimatorConditions, shard: Shard, clip: int, steps: int, seed: int
-) -> dict[str, Tensor]:
+    animator: Animator, conditions: AnimatorConditions, case: Case, steps: int, seed: int
+) -> Mapping[str, Tensor]:
     """Frames [F, 3, H, W] in 0..1 of every method."""
-    truth = shard.frames.images[clip].float() / 255
     made = sample(animator, conditions, steps=steps, rng=torch.Generator().manual_seed(seed))
     return {
-        "copy the reference": (conditions.references[0, :1, :3] / 2 + 0.5).expand_as(truth),
-        "prior alone": (conditions.moved[0, :3].transpose(0, 1) / 2 + 0.5).clamp(0, 1),
-        "animator": (made[0].transpose(0, 1) / 2 + 0.5).clamp(0, 1),
-        "truth": truth,
+        COPY: (conditions.references[0, :1, :3] / 2 + 0.5).expand_as(case.truth),
+        DRIVER: case.driver,
+        PRIOR: (conditions.moved[0, :3].transpose(0, 1) / 2 + 0.5).clamp(0, 1),
+        ANIMATOR: (made[0].transpose(0, 1) / 2 + 0.5).clamp(0, 1),
+        TRUTH: case.truth,
     }
 
 
-@dataclass(frozen=True)
-class Score:
-    """One clip of one method."""
-
-    l1: float
-    psnr: float
-    ssim: float
-    correct: int
-    counted: int
-    shot: str
-
-
-def score(frames: Tensor, truth: Tensor, shard: Shard, clip: int, nets: Perception) -> Score:
-    """Pixel metrics and joints found again on enlarged frames."""
-    body = shard.frames.body[clip]
-    enlarged = F.interpolate(frames, size=(SEEN_AT, SEEN_AT), mode="bicubic", align_corners=False).clamp(0, 1)
-    try:
-        found = encode_body(TensorClip(enlarged, fps=shard.fps), nets).tracks[0].body
-        assert found is not None
-    except KMCError:  # nobody is recognised on these frames: every joint is wrong
-        found = torch.zeros_like(body)
-    found = torch.cat((found[..., :2] * (frames.shape[-1] / SEEN_AT), found[..., 2:]), -1)
-    seen = body[body[..., 3] > 0][:, :2]
-    reach = PCK_SHARE * float((seen.amax(0) - seen.amin(0)).max())
-    correct, counted = correct_joints(found, body, reach)
-    return Score(
-        l1(frames, truth), psnr(frames, truth), ssim(frames, truth), int(correct.sum()), int(counted.sum()),
-        shard.words[clip].shot,
-    )  # fmt: skip
-
-
-def summary(method: str, scores: list[Score]) -> Figures:
-    """Means over clips; PCK over all joints, and by shot."""
-
-    def pck(part: list[Score]) -> float:
-        return sum(s.correct for s in part) / max(1, sum(s.counted for s in part))
-
-    shots = {shot: pck([s for s in scores if s.shot == shot]) for shot in sorted({s.shot for s in scores})}
-    means = {name: float(np.mean([getattr(s, name) for s in scores])) for name in ("l1", "psnr", "ssim")}
-    return Figures(method, pck=pck(scores), shots=shots, **means)
-
-
-def table(figures: list[Figures]) -> str:
-    """A Markdown table."""
-    shots = list(figures[0].shots)
-    head = ["", "L1", "PSNR", "SSIM", "PCK@0.1", *(f"PCK {shot}" for shot in shots)]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for f in figures:
-        cells = [
-            f"{f.l1:.4f}",
-            f"{f.psnr:.1f}",
-            f"{f.ssim:.3f}",
-            f"{f.pck:.3f}",
-            *(f"{f.shots[s]:.3f}" for s in shots),
-        ]
-        lines.append("| " + " | ".join([f.method, *cells]) + " |")
-    return "\n".join(lines)
-
-
 def write_sheet(rows: list[Tensor], path: Path) -> None:
-    """Rows [3, H, W] under each other as one picture; columns are METHODS."""
+    """Rows [3, H, W] of SHEET_COLUMNS under each other as one picture."""
     picture = (torch.cat(rows, 1).clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path)

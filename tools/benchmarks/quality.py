@@ -1,0 +1,62 @@
+"""The bundled animator on held-out people and motions: make -s benchmark NAME=quality [QUICK=1]
+
+Figures beside floors and ceiling of the same run (`make evaluate` prints all of them). Renders the held-out
+clips and their drivers when they are not there. Prints one JSON object as its last line.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
+
+from kmc_core.evaluate.report import Figures, summarize  # noqa: E402
+from kmc_core.perception.suite import Perception  # noqa: E402
+from kmc_core.training.truth import Studio, render_split  # noqa: E402
+from kmc_core.training.validate import ANIMATOR, COPY, TRUTH, evaluate  # noqa: E402
+
+CLIPS, SEED, SIZE, STEPS = 64, 1, 128, 4
+GROUPS = {"all": "", "full": "_full", "half": "_half", "face": "_face"}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer clips")
+    parser.add_argument("--weights", type=Path, default=ROOT / "weights/animator/kmc_mini.safetensors")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    folder, studio = ROOT / "data/truth", Studio()
+    for driver in (False, True):
+        render_split(studio, folder, "val", CLIPS, CLIPS, SEED, SIZE, driver=driver)
+    nets = Perception.load(ROOT / "weights/perception", device="cpu")
+    clips = 16 if arguments.quick else CLIPS
+    figures = summarize(evaluate(arguments.weights, [folder / "val"], nets, steps=STEPS, clips=clips))
+    print(json.dumps({"clips": clips} | keys(figures)))
+
+
+def keys(figures: Figures) -> dict[str, float]:
+    """The promised figures, over all clips and by shot; those that a shot does not show are left out."""
+    wanted = {
+        "body_pck_of_ceiling": ("body_pck", TRUTH),
+        "hand_pck_of_ceiling": ("hand_pck", TRUTH),
+        "aed_of_floor": ("aed", COPY),
+        "id_rank1": ("id_rank1", None),
+        "flicker": ("flicker", None),
+    }
+    found = {}
+    for group, suffix in GROUPS.items():
+        for key, (metric, beside) in wanted.items():
+            values = {method: of.get(metric) for method, of in figures.get(group, {}).items()}
+            own, other = values.get(ANIMATOR), values.get(beside) if beside else None
+            if own is not None and (beside is None or (other is not None and other.value > 0)):
+                found[key + suffix] = round(own.value / (other.value if other else 1.0), 4)
+    return found
+
+
+if __name__ == "__main__":
+    main()
