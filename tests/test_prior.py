@@ -76,20 +76,43 @@ def test_the_own_pose_returns_the_own_picture():
     assert torch.equal(moved.colour[0], moved.colour[1])
 
 
-def test_hair_beyond_the_body_stays_on_the_head_and_turns_with_it():
-    picture = photograph(turned(0.0))
+def with_hair(picture: Picture) -> tuple[Picture, Tensor]:
+    """The picture with red hair behind the head, and how many pixels of it show."""
     hair = torch.zeros(1, SIDE, SIDE, dtype=torch.bool)
     hair[:, 6:30, 38:58] = True
     hair &= picture.mask < 0.5
     red = torch.tensor([0.9, -0.9, -0.9])[:, None, None]
-    worn = Picture(
-        torch.where(hair, red, picture.image), torch.maximum(picture.mask, hair.float()), picture.pose
-    )
+    worn = torch.where(hair, red, picture.image), torch.maximum(picture.mask, hair.float())
+    return Picture(*worn, picture.pose), hair.sum()
+
+
+def reddish(colour: Tensor) -> Tensor:
+    """How many pixels of it [3, H, W] shows."""
+    return ((colour[0] > 0.6) & (colour[1] < -0.6)).sum()
+
+
+def test_hair_beyond_the_body_stays_on_the_head_and_turns_with_it():
+    worn, hair = with_hair(photograph(turned(0.0)))
     still = move_person([worn], worn.pose)
     assert error(still.colour[0], worn) < 0.04
     aside = move_person([worn], turned(0.5))
-    reddish = (aside.colour[0, 0] > 0.6) & (aside.colour[0, 1] < -0.6)
-    assert 0.7 * hair.sum() < reddish.sum() < 1.3 * hair.sum()
+    assert 0.7 * hair < reddish(aside.colour[0]) < 1.3 * hair
+
+
+def test_every_side_has_the_outline_of_its_own_view():
+    front, (side, hair) = photograph(turned(0.0)), with_hair(photograph(turned(1.5)))
+    own, almost = (move_person([front, side], turned(angle)).colour[0] for angle in (1.5, 1.2))
+    assert reddish(own) > 0.9 * hair and reddish(almost) > 0.6 * hair
+    assert reddish(move_person([front, side], front.pose).colour[0]) < 0.3 * hair  # edge on
+
+
+def test_a_view_whose_pose_was_misread_lends_no_outline():
+    front, side = photograph(turned(0.0)), photograph(turned(1.5))
+    middle = torch.tensor([SIDE / 2, SIDE / 2, 0, 0])
+    small = replace(side.pose, body=(side.pose.body - middle) * torch.tensor([0.2, 0.2, 0.2, 1.0]) + middle)
+    moved = move_person([front, side._replace(pose=small)], side.pose)
+    alone = move_person([front], side.pose)
+    assert moved.coverage.sum() < 1.2 * alone.coverage.sum()
 
 
 def test_a_turned_person_looks_as_a_turned_person_does():

@@ -1,7 +1,7 @@
 """The appearance-flow prior: the pixels of a person's views, moved to other poses over a filled background.
 
-So that a small network need not memorise texture. A proxy body carries them in three dimensions; what the
-first view shows beyond that body (hair, skirts, bags) hangs on it as a sheet. Where no depth is known, a 2-D
+So that a small network need not memorise texture. A proxy body carries them in three dimensions; what a
+view shows beyond that body (hair, skirts, bags) hangs on it as a sheet. Where no depth is known, a 2-D
 cut-out puppet moves them instead. All coordinates are pixels of one canvas (H, W).
 """
 
@@ -19,7 +19,7 @@ from .proxy_body import ProxyBody, proxy_body
 from .proxy_fit import fit_widths
 from .proxy_paint import Picture, as_paint, paint_body
 from .proxy_pose import sizes, take_posture
-from .proxy_shell import with_shell
+from .proxy_shell import with_shells
 from .puppet import cut_out, moving
 
 NEIGHBOURS: Final = 5.5  # a pixel with more than this many of eight covered neighbours is a hole
@@ -79,7 +79,7 @@ def moved_frames(
     scales = person_scales(body, [view.pose for view in solid], target)
     widths = fit_widths(body, first, scales[0])
     postures = [take_posture(body, v.pose, s, widths) for v, s in zip(solid, scales, strict=False)]
-    body = with_shell(body, first, postures[0])
+    body = with_shells(body, solid, postures)
     paints = [as_paint(body, view, posture) for view, posture in zip(solid, postures, strict=True)]
     posture = take_posture(body, target, scales[-1], widths)
     size = first.mask.shape[-2], first.mask.shape[-1]

@@ -69,7 +69,7 @@ FINGERS: Final = tuple(k for k, part in enumerate(PARTS) if "finger" in part.nam
 
 
 class ProxyBody(NamedTuple):
-    """The mesh at rest: the skin's vertices, then the 478 face landmarks, then those of a shell, if any."""
+    """The mesh at rest: the skin's vertices, then the 478 face landmarks, then those of shells, if any."""
 
     vertices: Tensor  # [V, 3]
     parts: Tensor  # [V, 4] the parts that move a vertex
@@ -78,7 +78,8 @@ class ProxyBody(NamedTuple):
     part: Tensor  # [T] the part that a triangle belongs to
     joints: Tensor  # [67, 3] body, left hand, right hand
     skin: int  # vertices before the landmarks
-    solid: int  # triangles before those of a shell
+    solid: int  # triangles before those of shells
+    shells: tuple[slice, ...] = ()  # the triangles of each view's shell, seen from its front, then its back
 
     def to(self, device: torch.device) -> "ProxyBody":
         """The body on another device."""

@@ -21,6 +21,8 @@ MIXED: Final = 0.05  # views whose scores differ by less than this are mixed
 RIM: Final = 0.006  # of the picture: found masks include that much background
 TURNED: Final = 0.08  # cosine by which a surface has turned towards the camera
 THROUGH: Final = 0.05  # score of a surface whose other side shows: cloth is alike on both
+FIRST_SHELL: Final = 0.1  # cosine by which a later view's shell must face the camera better than the first's
+FROM_BEHIND: Final = 0.5  # a shell that shows its back counts that much of one that shows its front
 BEYOND: Final = 0.3  # of the picture: a body cut off by the picture goes on as it ends there
 
 
@@ -104,6 +106,7 @@ def paint_body(
     pixels = size[0] * size[1]
     vertices, known = posed_vertices(body, posture, frame), posture.known[frame]
     apart = APART * posture.scale[frame]
+    body, shell = nearest_shell(body, vertices)
     shown = fragments(vertices, body.triangles, size)
     painted = _painted(known, paints[0].known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
@@ -117,7 +120,7 @@ def paint_body(
             break
         first = shown.take(top[at])
         there = (towards[body.triangles[first.triangle]] * first.weights).sum(1)
-        look = look_up(body, paints, first, known, there)
+        look = look_up(body, shell, paints, first, known, there)
         missing = (look.score == 0).to(look.mask)
         share = clear[at] * torch.maximum(look.mask, missing)[:, None]
         colour[at] += share * (look.colour * (1 - missing)[:, None])
@@ -127,6 +130,26 @@ def paint_body(
         shown = shown.take(behind)
     colour, covered, unseen = (values.mT.reshape(-1, *size) for values in (colour, 1 - clear, unseen))
     return colour, covered, unseen
+
+
+def nearest_shell(body: ProxyBody, vertices: Tensor) -> tuple[ProxyBody, int]:
+    """The body with the one sheet that faces the camera best, and its view: outlines of several sides at once
+    would be no outline.
+    """
+    facings = [_facing(vertices[body.triangles[shell]]) for shell in body.shells]
+    facings[0] += FIRST_SHELL
+    view = max(range(len(facings)), key=facings.__getitem__)
+    shell = body.shells[view]
+    triangles, part = (torch.cat((x[: body.solid], x[shell])) for x in (body.triangles, body.part))
+    return body._replace(triangles=triangles, part=part), view
+
+
+def _facing(corners: Tensor) -> float:
+    """How well a sheet of triangles [T, 3, 3], fronts and then backs, faces the camera; 0 without any."""
+    a, b, c = corners[: len(corners) // 2].unbind(1)
+    towards = -F.normalize(torch.linalg.cross(b - a, c - a), dim=-1)[:, 2].nan_to_num()
+    mean = float(towards.mean()) if len(towards) else 0.0
+    return max(mean, -FROM_BEHIND * mean)
 
 
 def _painted(known: Tensor, in_picture: Tensor) -> Tensor:
@@ -139,8 +162,12 @@ def _painted(known: Tensor, in_picture: Tensor) -> Tensor:
     return torch.tensor(painted)
 
 
-def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tensor, towards: Tensor) -> Seen:
-    """Colour of points that face the camera by towards [N], in the views that show them best."""
+def look_up(
+    body: ProxyBody, shell: int, paints: list[Paint], points: Fragments, known: Tensor, towards: Tensor
+) -> Seen:
+    """Colour of points that face the camera by towards [N], in the views that show them best; of a shell, in
+    the view `shell` that it is from.
+    """
     part = body.part[points.triangle]
     corners = body.triangles[points.triangle]
     sheet = points.triangle >= body.solid
@@ -151,7 +178,7 @@ def look_up(body: ProxyBody, paints: list[Paint], points: Fragments, known: Tens
         texture = _sample(paint, where)
         score = _score(paint, where, texture[:, 3], there, part, known)
         score = torch.where(score > 0, score + FIRST_VIEW * (index == 0), 0)
-        score = torch.where(sheet, float(index == 0), score)  # a shell is the first view's own
+        score = torch.where(sheet, float(index == shell), score)
         # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
         turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet
         colours.append(texture[:, :3].lerp(texture[:, 4:], turned[:, None]))

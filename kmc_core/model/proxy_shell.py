@@ -1,7 +1,8 @@
 """What a picture shows of a person beyond the proxy body (hair, skirts, wide sleeves), as a sheet that moves
-with the body: pixels are bound to the nearest point of the body's outline, at its depth.
+with the body: pixels are bound to the nearest point of the body's outline, at its depth. Every view has one.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -17,20 +18,30 @@ CELLS: Final = 64  # squares of the sheet along the picture's longer side
 HELD: Final = 0.004  # metres by which a further point of the outline holds a pixel less
 STRETCH: Final = 3.0  # squares' sides of outline that one square may hold to
 BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs on
+MISREAD: Final = 0.5  # share of the person that the body covers in a view, below which its pose is not true
 
 
-def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody:
-    """The body with the sheet of a picture in whose pose `posture` puts it; the body alone where it covers
-    the person, or is not in the picture.
+def with_shells(body: ProxyBody, pictures: Sequence[Picture], postures: Sequence[Posture]) -> ProxyBody:
+    """The body with the sheet of every picture in whose pose its posture puts it; without one where it covers
+    the person, or little of it.
     """
+    for picture, posture in zip(pictures, postures, strict=True):
+        before = len(body.triangles)
+        body = _with_shell(body, picture, posture)
+        body = body._replace(shells=(*body.shells, slice(before, len(body.triangles))))
+    return body
+
+
+def _with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody:
     height, width = picture.mask.shape[-2:]
     vertices = posed_vertices(body, posture, 0)
-    shown = fragments(vertices, body.triangles, (height, width))
-    if len(shown.pixel) == 0:
-        return body
+    shown = fragments(vertices, body.triangles[: body.solid], (height, width))
     top = nearest(shown, height * width).view(height, width)
     cell = -(-max(height, width) // CELLS)
-    used = _used_cells(picture.mask[0], top >= 0, cell)
+    person = picture.mask[0] > VISIBLE
+    if (person & (top >= 0)).sum() < MISREAD * person.sum():
+        return body
+    used = _used_cells(person & (top < 0), cell)
     corners, squares = _grid(used)
     outline = _outline(top)
     if len(squares) == 0 or len(outline) == 0:
@@ -47,7 +58,7 @@ def with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody
     held_at = pixels[share.argmax(1)] / cell
     squares = squares[_together(parts[:, 0][squares], held_at[squares])]
     halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
-    triangles = torch.cat((halves, halves.flip(1)))  # cloth has two sides
+    triangles = torch.cat((halves.flip(1), halves))  # cloth has two sides
     part = parts[:, 0][triangles[:, 0] - len(body.vertices)]
     return body._replace(
         vertices=torch.cat((body.vertices, rest)),
@@ -80,9 +91,8 @@ def _together(parts: Tensor, held_at: Tensor) -> Tensor:
     return (near | ((parents[first] == HIPS) & (parents[others] == HIPS))).all(1)
 
 
-def _used_cells(mask: Tensor, covered: Tensor, cell: int) -> Tensor:
-    """[h, w] which squares of the picture show the person beyond the body."""
-    loose = (mask > VISIBLE) & ~covered
+def _used_cells(loose: Tensor, cell: int) -> Tensor:
+    """[h, w] which squares of the picture show what is loose [H, W]: the person beyond the body."""
     return F.max_pool2d(loose[None, None].float(), cell, cell, ceil_mode=True)[0, 0] > 0
 
 
