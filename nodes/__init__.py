@@ -15,6 +15,7 @@ from . import (
     motion,
     people,
     prompt,
+    refine,
     sound,
 )
 
@@ -32,6 +33,7 @@ NODES = [
     *animate.NODES,
     *color.NODES,
     *long_video.NODES,
+    *refine.NODES,
     *sound.NODES,
     *examples.NODES,
 ]

@@ -18,8 +18,8 @@ IDS = [
         "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage",
         "ExampleVideo", "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects",
         "MirrorMotion", "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints",
-        "PlanWindows", "PreviewMotion", "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion",
-        "SaveSubject", "SelectPerson", "SelectView", "SmoothMotion", "TrimMotion", "VideoInfo",
+        "PlanWindows", "PreviewMotion", "RefineParts", "RestoreDetail", "RetargetMotion", "RetimeMotion",
+        "SaveMotion", "SaveSubject", "SelectPerson", "SelectView", "SmoothMotion", "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip
 
