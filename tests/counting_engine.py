@@ -20,7 +20,7 @@ RATE = 48000  # samples a second
 
 
 class FramesAsChannels(torch.nn.Module):
-    """A video VAE of Wan's shapes that loses no frame: four frames' colours are twelve of sixteen channels."""
+    """A video VAE of Wan's shapes that loses no frame: the colours of four are twelve channels."""
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """[B, 3, 4 T - 3, 8 h, 8 w] -> [B, 16, T, h, w]"""
@@ -63,7 +63,7 @@ def _shown(network: Any, given: dict[str, Any]) -> torch.Tensor:
 
 
 def counted_clip(path: Path, frames: int, fps: float) -> Path:
-    """A clip in which each frame's colour is its number, three digits to the base 16; it beeps in the middle."""
+    """A clip in which each frame's colour is its number, three digits to the base 16, with a beep."""
     from kmc_core.host.video_writer import write_video
 
     number = torch.arange(frames)

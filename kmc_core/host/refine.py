@@ -19,6 +19,7 @@ from ..engines.kmc import canvas_size, placement
 from ..engines.request import Draft, Request, Size, engine_size
 from ..engines.windows import Window, blend_weights, plan_windows
 from ..errors import KMCError
+from ..motion.part import part_of
 from ..perception.clips import TensorClip
 from .animator import params_of
 from .engines import engine_of
@@ -59,15 +60,8 @@ def refine(
     The frames show `request.motion` from frame `start` on; `request.size` is that of the close-ups.
     KMCError for what is missing, before the first run.
     """
+    _check(parts, request, sampling, frames, start)
     name = engine_of(parts.model)
-    engine = ENGINES[name]
-    if name == "wan_animate2":
-        raise KMCError(
-            f"{engine.label} looks at the video itself, which has no close-up of the character; use another "
-            "engine here, such as Wan-Animate or the KMC animator."
-        )
-    if parts.vae is None:
-        raise KMCError("The VAE is needed to read and to write pictures; connect the engine's own to vae.")
     targets = {
         region: target
         for region in regions
@@ -78,7 +72,7 @@ def refine(
             f"No {' and no '.join(regions)} is shown both by the motion and by a picture of the character; "
             "add Encode Face Motion or Encode Hand Motion, or choose other parts."
         )
-    windows = plan_windows(len(frames), engine, start)
+    windows = plan_windows(len(frames), ENGINES[name], start)
     place = _place(name == "kmc", request.motion.size, (frames.shape[-1], frames.shape[-2]))
     sigmas = schedule(parts, sampling)
     steps = len(sigmas) - 1
@@ -89,16 +83,30 @@ def refine(
     for region, target in targets.items():
         tell(f"{region.capitalize()} of {', '.join(targets)}")
         begun = time.monotonic()
-        draft = Draft(
-            TensorClip(target.camera.frames(pixels_of(frames), place, start), request.motion.fps), start
-        )
-        asked = replace(target.request, draft=draft)
-        check_sampling(parts, asked, sampling)
+        asked = _started_from(target.camera.frames(pixels_of(frames), place, start), target.request, start)
         close = _made_again(parts, asked, sampling, sigmas, windows, shows)
         frames = torch.stack(list(target.camera.put_back(frames, close, place, start)))
         took = f"{len(windows)} windows of {steps} steps, {time.monotonic() - begun:.0f} s"
         report.append(f"- {region}: {took}, {request.size[0]} pixels a side")
     return frames, "\n".join(report)
+
+
+def _check(parts: Parts, request: Request, sampling: Sampling, frames: Tensor, start: int) -> None:
+    """KMCError for what is missing."""
+    name = engine_of(parts.model)
+    if name == "wan_animate2":
+        raise KMCError(
+            f"{ENGINES[name].label} looks at the video itself, which has no close-up of the character; use "
+            "another engine here, such as Wan-Animate or the KMC animator."
+        )
+    if parts.vae is None:
+        raise KMCError("The VAE is needed to read and to write pictures; connect the engine's own to vae.")
+    part_of(request.motion, start, len(frames))
+    check_sampling(parts, _started_from(frames, request, start), sampling)
+
+
+def _started_from(frames: Tensor, request: Request, start: int) -> Request:
+    return replace(request, draft=Draft(TensorClip(frames, request.motion.fps), start))
 
 
 def _made_again(

@@ -43,14 +43,14 @@ class Sampling:
 def check_sampling(parts: Parts, request: Request, sampling: Sampling) -> None:
     """KMCError when guider and draft do not fit the rest."""
     _check_guider(parts, sampling)
+    if not 0 < sampling.denoise <= 1:
+        raise KMCError(f"denoise is {sampling.denoise:g}, expected more than 0 and at most 1.")
     if sampling.sigmas is None and (request.draft is None) != (sampling.denoise == 1):
         found = "no draft is connected" if request.draft is None else "a draft is connected"
         raise KMCError(
             f"denoise is {sampling.denoise:g}, but {found}. A draft needs denoise below 1, such as 0.7; "
             "without one denoise must be 1."
         )
-    if not 0 < sampling.denoise <= 1:
-        raise KMCError(f"denoise is {sampling.denoise:g}, expected more than 0 and at most 1.")
 
 
 def _check_guider(parts: Parts, sampling: Sampling) -> None:
