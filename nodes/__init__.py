@@ -16,6 +16,7 @@ from . import (
     motion,
     people,
     prompt,
+    refine,
     sampling,
     sound,
 )
@@ -35,6 +36,7 @@ NODES = [
     *sampling.NODES,
     *color.NODES,
     *long_video.NODES,
+    *refine.NODES,
     *sound.NODES,
     *examples.NODES,
     *evaluate.NODES,

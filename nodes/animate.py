@@ -9,7 +9,13 @@ from ..kmc_core.host.media import even_size, image_of, rgb_of
 from ..kmc_core.host.nets import hooks
 from ..kmc_core.motion.part import part_of
 from . import sockets
-from .common_inputs import frames_input, person_input
+from .common_inputs import (
+    FILLED,
+    WHOLE,
+    frames_input,
+    framing_input,
+    person_input,
+)
 from .engine_inputs import main_inputs, optional_inputs, parts_and_request, strength_inputs
 
 
@@ -53,7 +59,8 @@ class AnimateConditioning(io.ComfyNode):
                     "negative", tooltip="The same without motion and identity, for the negative input."
                 ),
                 io.Latent.Output(
-                    "latent", tooltip="Empty clip of the right size and length, for the sampler."
+                    "latent",
+                    tooltip="Empty clip of the right size and length, or the draft, for the sampler.",
                 ),
                 io.Float.Output("fps", tooltip="Frame rate of the motion, for Create Video."),
                 io.Int.Output(
@@ -70,7 +77,7 @@ class AnimateConditioning(io.ComfyNode):
 
     @classmethod
     def execute(cls, motion, start_frame, length, continue_motion=None, **inputs) -> io.NodeOutput:
-        parts, request = parts_and_request({"motion": motion, **inputs})
+        parts, request = parts_and_request({"motion": motion, "start_frame": start_frame, **inputs})
         made, frames = one_run(parts, request, start_frame, length, before=continue_motion, **hooks())
         return io.NodeOutput(
             made.positive, made.negative, made.latent, motion.fps, made.trim_latent, made.trim_image, frames
@@ -103,7 +110,8 @@ class RestoreDetail(io.ComfyNode):
                     max=4096,
                     step=2,
                     tooltip=(
-                        "Longer side of the result, in the shape of the picture. 0 is the picture's own size."
+                        "Longer side of the result, in the shape of the picture, or of a cut animation. 0 is "
+                        "the picture's own size, or leaves a cut animation as large as it is."
                     ),
                 ),
                 frames_input(
@@ -111,17 +119,21 @@ class RestoreDetail(io.ComfyNode):
                     "First frame of the motion that the animation was made from, as in Animate Conditioning.",
                 ),
                 person_input("Which person of the motion the animation follows, as in Animate Conditioning."),
+                framing_input(),
             ],
             outputs=[io.Image.Output("images", tooltip="The enlarged animation, for Create Video.")],
         )
 
     @classmethod
-    def execute(cls, images, motion, identity, longest_side, start_frame, person) -> io.NodeOutput:
+    def execute(
+        cls, images, motion, identity, longest_side, start_frame, person, framing=WHOLE
+    ) -> io.NodeOutput:
         part = part_of(motion, start_frame, len(images))
         subject = shown_subject(identity, part, person)
-        height, width = subject.views[0].image.shape[-2:]
-        size = even_size((width, height), longest_side)
-        frames = restore_detail(rgb_of(images), part, subject, size=size, track=person, **hooks())
+        filled = framing == FILLED
+        height, width = (rgb_of(images) if filled else subject.views[0].image).shape[-2:]
+        chosen = {"size": even_size((width, height), longest_side), "track": person, "filled": filled}
+        frames = restore_detail(rgb_of(images), part, subject, **chosen, **hooks())
         return io.NodeOutput(image_of(frames))
 
 

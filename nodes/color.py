@@ -10,7 +10,7 @@ from ..kmc_core.host.media import image_of, rgb_of
 from ..kmc_core.host.nets import hooks
 from ..kmc_core.motion.part import part_of
 from . import sockets
-from .common_inputs import frames_input, person_input, share_input
+from .common_inputs import FILLED, WHOLE, frames_input, framing_input, person_input, share_input
 
 
 class AnchorColor(io.ComfyNode):
@@ -52,15 +52,19 @@ class AnchorColor(io.ComfyNode):
                     "First frame of the motion that the animation was made from, as in its engine.",
                 ),
                 person_input("Which person of the motion the animation follows, from 0."),
+                framing_input(),
             ],
             outputs=[io.Image.Output("images", tooltip="The animation in the colours of the picture.")],
         )
 
     @classmethod
-    def execute(cls, images, motion, identity, where, strength, steady, start_frame, person) -> io.NodeOutput:
+    def execute(
+        cls, images, motion, identity, where, strength, steady, start_frame, person, framing=WHOLE
+    ) -> io.NodeOutput:
         part = part_of(motion, start_frame, len(images))
         subject = shown_subject(identity, part, person)
-        chosen = {"where": where, "strength": strength, "steady": steady, "track": person}
+        chosen = {"where": where, "strength": strength, "steady": steady, "track": person,
+                  "filled": framing == FILLED}  # fmt: skip
         return io.NodeOutput(image_of(anchor_color(rgb_of(images), part, subject, **chosen, **hooks())))
 
 

@@ -4,12 +4,27 @@ from typing import Any
 
 from comfy_api.latest import io
 
+WHOLE, FILLED = "whole picture", "cut to fill"
 LONGEST = 16384  # frames: nine minutes at 30 frames a second
 
 
 def person_input(tooltip: str, **more: Any) -> Any:
     """Which person of a motion, from 0."""
     return io.Int.Input("person", default=0, min=0, max=15, advanced=True, tooltip=tooltip, **more)
+
+
+def framing_input() -> Any:
+    """How the character's picture lies in an animation."""
+    return io.Combo.Input(
+        "framing",
+        options=[WHOLE, FILLED],
+        default=WHOLE,
+        optional=True,
+        tooltip=(
+            f"{WHOLE}: the KMC animator shows all of the picture. {FILLED}: the 14B engines fill the result "
+            "and cut what is too long."
+        ),
+    )
 
 
 def frames_input(name: str, tooltip: str) -> Any:

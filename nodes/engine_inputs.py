@@ -5,7 +5,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..kmc_core.host.engines import driver_of, request_for
+from ..kmc_core.host.engines import draft_of, driver_of, request_for
 from ..kmc_core.host.wan import Parts
 from . import sockets
 from .common_inputs import person_input, share_input
@@ -16,6 +16,17 @@ STRENGTHS = {"body_strength": "body", "hand_strength": "hands", "face_strength":
 def main_inputs() -> list[Any]:
     """Model, prompts, motion, identity and size."""
     follows = "0 follows the other side in the picture's shape; both 0: the area the engine was trained for."
+    return [
+        *given_inputs(),
+        io.Int.Input("width", default=0, min=0, max=4096, step=16, tooltip=f"Width of the result. {follows}"),
+        io.Int.Input(
+            "height", default=0, min=0, max=4096, step=16, tooltip=f"Height of the result. {follows}"
+        ),
+    ]
+
+
+def given_inputs() -> list[Any]:
+    """Model, prompts, motion and identity."""
     return [
         io.Model.Input(
             "model",
@@ -30,10 +41,6 @@ def main_inputs() -> list[Any]:
         ),
         sockets.Motion.Input("motion", tooltip="What to do, fitted to the subject by Retarget Motion."),
         sockets.Identity.Input("identity", tooltip="Who does it, from Inject Identity."),
-        io.Int.Input("width", default=0, min=0, max=4096, step=16, tooltip=f"Width of the result. {follows}"),
-        io.Int.Input(
-            "height", default=0, min=0, max=4096, step=16, tooltip=f"Height of the result. {follows}"
-        ),
     ]
 
 
@@ -53,13 +60,21 @@ def strength_inputs() -> list[Any]:
 def optional_inputs() -> list[Any]:
     """What only some engines need."""
     return [
-        io.Vae.Input("vae", optional=True, tooltip="The engine's VAE; all but the KMC animator need it."),
-        io.ClipVision.Input(
-            "clip_vision",
+        io.Vae.Input(
+            "vae",
             optional=True,
-            tooltip="From Load CLIP Vision: clip_vision_h.safetensors. All but the KMC animator need it.",
+            tooltip="The engine's VAE; all but the KMC animator need it, and a draft.",
         ),
-        *_video_inputs(),
+        clip_vision_input(),
+        *video_inputs(),
+        io.Mask.Input(
+            "mask",
+            optional=True,
+            tooltip=(
+                "Masks of the person in the video, one or one a frame, for SCAIL-2 and for replacement. "
+                "Without them the motion's outline serves."
+            ),
+        ),
         io.Conditioning.Input(
             "motion_prompt",
             optional=True,
@@ -89,11 +104,29 @@ def optional_inputs() -> list[Any]:
             optional=True,
             advanced=True,
         ),
+        io.MultiType.Input(
+            "draft",
+            [io.Video, io.Image],
+            optional=True,
+            tooltip=(
+                "A finished animation of the same frames, such as the KMC animator's, that the sampling "
+                "starts from at denoise below 1."
+            ),
+        ),
     ]
 
 
-def _video_inputs() -> list[Any]:
-    """The driving video and what is known of it."""
+def clip_vision_input() -> Any:
+    """What the 14B engines look at pictures with."""
+    return io.ClipVision.Input(
+        "clip_vision",
+        optional=True,
+        tooltip="From Load CLIP Vision: clip_vision_h.safetensors. All but the KMC animator need it.",
+    )
+
+
+def video_inputs() -> list[Any]:
+    """The driving video and its motion."""
     return [
         io.MultiType.Input(
             "video",
@@ -107,14 +140,6 @@ def _video_inputs() -> list[Any]:
             "video_motion",
             optional=True,
             tooltip="The motion before Retarget Motion: it tells where in the video person and face are.",
-        ),
-        io.Mask.Input(
-            "mask",
-            optional=True,
-            tooltip=(
-                "Masks of the person in the video, one or one a frame, for SCAIL-2 and for replacement. "
-                "Without them the motion's outline serves."
-            ),
         ),
     ]
 
@@ -134,12 +159,13 @@ def parts_and_request(inputs: Mapping[str, Any]) -> tuple[Parts, Any]:
         inputs["model"],
         inputs["motion"],
         inputs["identity"],
-        (inputs["width"], inputs["height"]),
+        (inputs.get("width", 0), inputs.get("height", 0)),
         {part: inputs[name] for name, part in STRENGTHS.items()},
         person=inputs["person"],
         driver=driver_of(
             inputs.get("video"), inputs.get("video_motion"), inputs.get("mask"), inputs["motion"].fps
         ),
         replace_person=inputs.get("replace_person", False),
+        draft=draft_of(inputs.get("draft"), inputs["start_frame"], inputs["motion"].fps),
     )
     return parts, request

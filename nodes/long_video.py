@@ -7,15 +7,17 @@ from ..kmc_core.engines.catalog import ENGINES
 from ..kmc_core.engines.windows import plan_windows
 from ..kmc_core.host.engines import engine_of
 from ..kmc_core.host.fingerprint import graph_name
-from ..kmc_core.host.long_video import Sampling, long_video
+from ..kmc_core.host.long_video import long_video
+from ..kmc_core.host.window_run import Sampling
 from ..kmc_core.motion.part import part_of
 from . import sockets
-from .common_inputs import frames_input, sampling_inputs
+from .common_inputs import frames_input, sampling_inputs, share_input
 from .engine_inputs import main_inputs, optional_inputs, parts_and_request, strength_inputs
 
 # Their makers in the graph name them: a model or a sampler has no content that could be read.
 NAMED_BY_GRAPH = (
     "model", "positive", "negative", "vae", "clip_vision", "video", "motion_prompt", "sampler", "guider",
+    "draft",
 )  # fmt: skip
 
 
@@ -47,12 +49,29 @@ class AnimateLongVideo(io.ComfyNode):
                     "anchor_colors",
                     default=False,
                     tooltip=(
-                        "Take back what every window shifts in brightness and colour, towards the first "
-                        "window, in whole pictures. Counts for engines that go on from their own frames; not "
-                        "with replace_person, whose scene is the video's own."
+                        "Hold colour and contrast of every window to the character's picture, in whole "
+                        "pictures, before the next goes on from it. Counts for engines that go on from their "
+                        "own frames; not with replace_person, whose scene is the video's own."
+                    ),
+                ),
+                io.Boolean.Input(
+                    "keep_windows",
+                    default=True,
+                    optional=True,
+                    advanced=True,
+                    tooltip=(
+                        "Keep finished windows on disk when the video is done, so that a change makes only "
+                        "some again. Off: they are deleted then; a cancelled run keeps them all the same."
                     ),
                 ),
                 *optional_inputs(),
+                share_input(
+                    "denoise",
+                    "With a draft: 1 starts from noise, 0.7 keeps its layout, 0.4 most of it. All steps "
+                    "lie in that part, so fewer are needed. Not used when sigmas are connected.",
+                    step=0.01,
+                    optional=True,
+                ),
                 io.Sampler.Input("sampler", optional=True, tooltip="From KSamplerSelect. Without: euler."),
                 io.Sigmas.Input(
                     "sigmas", optional=True, tooltip="From a scheduler such as Basic Scheduler, used by all."
@@ -72,6 +91,9 @@ class AnimateLongVideo(io.ComfyNode):
             outputs=[
                 io.Video.Output("video", tooltip="The whole video with its sound, for Save Video."),
                 io.Int.Output("frames", tooltip="Number of its frames."),
+                io.String.Output(
+                    "report", tooltip="Which view each window was shown and why, as Markdown; room on disk."
+                ),
             ],
         )
 
@@ -85,26 +107,29 @@ class AnimateLongVideo(io.ComfyNode):
         steps,
         cfg,
         anchor_colors,
+        keep_windows=True,
+        denoise=1.0,
         sampler=None,
         sigmas=None,
         guider=None,
         audio=None,
         **inputs,
     ) -> io.NodeOutput:
-        parts, request = parts_and_request({"motion": motion, **inputs})
+        parts, request = parts_and_request({"motion": motion, "start_frame": start_frame, **inputs})
         node = cls.hidden.unique_id
-        path, frames = long_video(
+        path, frames, report = long_video(
             parts,
             request,
-            Sampling(seed, steps, cfg, sampler, sigmas, guider),
+            Sampling(seed, steps, cfg, sampler, sigmas, guider, denoise),
             start=start_frame,
             length=length,
             sound=audio,
             anchor_colors=anchor_colors,
+            keep_windows=keep_windows,
             graph=graph_name(cls.hidden.dynprompt, node, NAMED_BY_GRAPH),
             tell=lambda text: PromptServer.instance.send_progress_text(text, node),
         )
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), frames)
+        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), frames, report)
 
 
 class PlanWindows(io.ComfyNode):

@@ -92,7 +92,7 @@ def engine(host: InProcessHost) -> Any:
     path.unlink()
 
 
-def prompt(host: InProcessHost, engine: Engine | None, motion: Motion, **changes: Any) -> dict[str, Any]:
+def prompt(host: InProcessHost, engine: Any, motion: Motion, **changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "positive": TEXT, "negative": TEXT, "motion": motion, "identity": IDENTITY,
     }  # fmt: skip

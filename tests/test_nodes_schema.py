@@ -19,8 +19,8 @@ IDS = [
         "EncodeOnnxMotion", "EnhancePrompt", "EvaluateAnimation", "ExampleImage", "ExampleVideo",
         "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects", "MirrorMotion",
         "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints", "PlanWindows",
-        "PreviewMotion", "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject",
-        "SelectPerson", "SelectView", "SmoothMotion", "TrimMotion", "VideoInfo",
+        "PreviewMotion", "RefineParts", "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion",
+        "SaveSubject", "SelectPerson", "SelectView", "SmoothMotion", "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip
 

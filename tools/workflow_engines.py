@@ -120,6 +120,16 @@ ABOUT_LONG = "\n".join(
     )
 )
 
+ABOUT_DRAFT = "\n".join(
+    (
+        "The KMC animator makes the animation small and quickly; look at it before the heavy run, and cancel "
+        "when the motion is not what you want.",
+        "",
+        "The engine starts from the draft at **denoise** 0.8: lower keeps more of it, its softness, too. "
+        "Set denoise to 1 and disconnect **draft** to start from noise.",
+    )
+)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -133,6 +143,7 @@ class Case:
     wish: str
     setting: Setting | None = None  # None: the bundled animator
     replace_person: bool = False
+    draft: bool = False  # the bundled animator first, the engine from its result on
 
 
 def long_animation(case: Case) -> tuple[Group, ...]:
@@ -172,6 +183,7 @@ def long_animation(case: Case) -> tuple[Group, ...]:
         }),
         Group("5  Words", 3, PURPLE, _words(case)),
         Group("6  Engine", 4, ORANGE, _engine(setting)),
+        *((Group("Draft by the KMC animator", 4, ORANGE, _draft()),) if case.draft else ()),
         Group("7  Animate", 5, ORANGE, _animate(case)),
         Group("8  Video", 6, GREY, {
             "save": Step("SaveVideo", {"video": Link("long", "video"), "filename_prefix": "video/KMC"}),
@@ -221,6 +233,31 @@ def _engine(setting: Setting | None) -> dict[str, Step]:
     }
 
 
+def _draft() -> dict[str, Step]:
+    """The bundled animator's animation of the same frames, shown as soon as it is made."""
+    clip = Link("animator", "clip")
+    prompts = {
+        f"draft_{name}": Step(
+            "CLIPTextEncode", {"text": Link("words", name), "clip": clip}, f"Draft's {name}"
+        )
+        for name in ("positive", "negative")
+    }
+    return {
+        "animator": Step("KMC_LoadAnimator", {"checkpoint": "kmc_mini.safetensors"}),
+        **prompts,
+        "draft": Step("KMC_AnimateLongVideo", {
+            "model": Link("animator", "model"), "vae": Link("animator", "vae"),
+            "positive": Link("draft_positive", "CONDITIONING"),
+            "negative": Link("draft_negative", "CONDITIONING"),
+            "motion": Link("fit", "motion"), "identity": Link("identity", "identity"),
+        }, "Draft"),
+        "show_draft": Step("SaveVideo", {
+            "video": Link("draft", "video"), "filename_prefix": "video/KMC_draft",
+        }, "Look at the draft"),
+        "about_draft": Step("MarkdownNote", {"text": ABOUT_DRAFT}, "Draft first"),
+    }  # fmt: skip
+
+
 def _animate(case: Case) -> dict[str, Step]:
     setting, video = case.setting, Link("driver", "video")
     inputs: dict[str, Any] = {
@@ -243,6 +280,8 @@ def _animate(case: Case) -> dict[str, Step]:
             "video_motion": Link("hands", "motion"), "steps": setting.steps,
             "sampler": Link("method", "SAMPLER"), "replace_person": case.replace_person,
         }  # fmt: skip
+    if case.draft:
+        inputs |= {"draft": Link("draft", "video"), "denoise": 0.8, "steps": 5}
     if setting is WAN_ANIMATE_2:
         inputs["motion_prompt"] = Link("motion_words", "CONDITIONING")
     method = {} if setting is None else {"method": Step("KSamplerSelect", {"sampler_name": setting.sampler})}
@@ -266,6 +305,10 @@ CASES = {
     "09_replace_character": (
         "09",
         Case(about="Another person in the same video", setting=WAN_ANIMATE, replace_person=True, **DANCER),
+    ),
+    "10_draft_first": (
+        "10",
+        Case(about="A draft first, then Wan-Animate", setting=WAN_ANIMATE, draft=True, **DANCER),
     ),
 }
 ALL_PLANS = PLANS + tuple(

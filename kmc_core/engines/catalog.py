@@ -38,6 +38,7 @@ class Engine:
     multiple: int = 16  # of width and height
     area: int = 832 * 480  # pixels of a picture where no size is given
     sees_video: bool = False  # reads the whole video, not only its motion
+    one_view: bool = False  # is shown one picture of the character; else all its views
 
     def length(self, frames: int) -> int:
         """The shortest length of a run that holds so many frames."""
@@ -60,17 +61,19 @@ ENGINES: Final[Mapping[EngineName, Engine]] = {
     "wan_animate": Engine(
         "Wan-Animate",
         ModelFile("Wan2_2-Animate-14B_fp8_e4m3fn_scaled_KJ.safetensors", "diffusion_models", "18.4 GB"),
-        node="WanAnimateToVideo", since="0.3.60", window=77, carried=5, step=4,
+        node="WanAnimateToVideo", since="0.3.60", window=77, carried=5, step=4, one_view=True,
     ),
     "wan_animate2": Engine(
         "Wan-Animate-2",
         ModelFile("wan_animate_2_distill_int8_convrot.safetensors", "diffusion_models", "16.6 GB"),
         node="WanAnimate2ToVideo", since="0.31", window=81, carried=1, step=4, sees_video=True,
+        one_view=True,
     ),
     "scail": Engine(
         "SCAIL",
         ModelFile("Wan21-14B-SCAIL-preview_fp8_e4m3fn_scaled_KJ.safetensors", "diffusion_models", "17 GB"),
         node="WanSCAILToVideo", since="0.25", window=81, step=4, blended=5, multiple=32, area=896 * 512,
+        one_view=True,
     ),
     "scail2": Engine(
         "SCAIL-2",

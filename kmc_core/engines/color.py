@@ -52,14 +52,16 @@ def anchor_color(
     strength: float = 1.0,
     steady: int = 24,
     track: int = 0,
+    filled: bool = False,
     progress: Progress = no_progress,
     check: Check = no_check,
 ) -> Tensor:
     """Frames [F, 3, H, W] 0..1 with the colours of the person, or of all by the same change, anchored.
 
     `motion` is the one that the frames were made from, in the pixels of the subject's first view. The change
-    is averaged over `steady` frames, so that it does not flicker. strength 0..1. Frames without the person
-    follow their neighbours. Raises KMCError when motion and frames differ in length.
+    is averaged over `steady` frames, so that it does not flicker. strength 0..1. `filled`: the picture fills
+    the frames and is cut where they are of another shape. Frames without the person follow their neighbours.
+    Raises KMCError when motion and frames differ in length.
     """
     if len(frames) != motion.frames:
         raise KMCError(
@@ -68,7 +70,7 @@ def anchor_color(
         )
     size = _small(frames)
     small = F.interpolate(frames, size=size[::-1], mode="bilinear", antialias=True)
-    moved, covered, certain = _reference(motion, subject, size, track, progress, check)
+    moved, covered, certain = _reference(motion, subject, size, track, filled, progress, check)
     change = compare(to_oklab(small), to_oklab(moved), certain)
     if not change.known.any():
         return frames
@@ -95,12 +97,18 @@ def _small(frames: Tensor) -> tuple[int, int]:
 
 
 def _reference(
-    motion: Motion, subject: Subject, size: tuple[int, int], track: int, progress: Progress, check: Check
+    motion: Motion,
+    subject: Subject,
+    size: tuple[int, int],
+    track: int,
+    filled: bool,
+    progress: Progress,
+    check: Check,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The picture's pixels in every pose [F, 3, h, w] 0..1, where the person is, and where it surely is."""
     person = fitted_person(motion, subject, track)
-    views = [Picture(*canvas_view(view, size)) for view in subject.views]
-    target = canvas_pose(person, *placement(motion.size, size))
+    views = [Picture(*canvas_view(view, size, filled)) for view in subject.views]
+    target = canvas_pose(person, *placement(motion.size, size, filled))
     made = move_person(views, target, progress=progress, check=check)
     sure = ((made.coverage >= CERTAIN) & (made.unseen <= 1 - CERTAIN)).float()
     inner = 1 - F.max_pool2d(1 - sure, 3, 1, 1)  # the outline mixes with the background

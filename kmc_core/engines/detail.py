@@ -38,12 +38,15 @@ def restore_detail(
     *,
     size: tuple[int, int],
     track: int = 0,
+    filled: bool = False,
     progress: Progress = no_progress,
     check: Check = no_check,
 ) -> Tensor:
     """Enlarge frames low [F, 3, h, w] in 0..1 to size (width, height) with the first view's detail.
 
-    `motion` is the one that the frames were made from, in the pixels of that view. Returns [F, 3, H, W].
+    `motion` is the one that the frames were made from, in the pixels of that view. `filled`: the view fills
+    the frames and is cut where they are of another shape; else it lies whole between bars, which are left
+    out. Returns [F, 3, H, W].
     """
     if len(low) != motion.frames:
         raise KMCError(
@@ -51,9 +54,10 @@ def restore_detail(
             "animation was made from, cut to the same frames."
         )
     person = fitted_person(motion, subject, track)
-    low = _without_bars(low, motion.size)
-    views = [Picture(*canvas_view(view, size)) for view in subject.views]
-    target = canvas_pose(person, *placement(motion.size, size))
+    if not filled:
+        low = _without_bars(low, motion.size)
+    views = [Picture(*canvas_view(view, size, filled)) for view in subject.views]
+    target = canvas_pose(person, *placement(motion.size, size, filled))
     result = low.new_empty(len(low), 3, size[1], size[0])
     background = fill_background(views[0].image, views[0].mask)
     frames = moved_frames(views, target, background, progress=progress, check=check)

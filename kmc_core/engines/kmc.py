@@ -155,14 +155,15 @@ def canvas_pose(track: Track, scale: Tensor, offset: Tensor) -> Pose:
     )
 
 
-def placement(picture: tuple[int, int], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def placement(picture: tuple[int, int], size: tuple[int, int], filled: bool = False) -> tuple[Tensor, Tensor]:
     """Factor [2] and offset [2] (x, y) that fit a picture (width, height) into the middle of a canvas.
 
     A picture of the canvas' own shape fills it, although rounding to patches stretches it by a few percent.
+    `filled`: it fills any canvas, cut where it is too long, as in the results of the 14B engines.
     """
-    scale = min(size[0] / picture[0], size[1] / picture[1])
+    scale = (max if filled else min)(size[0] / picture[0], size[1] / picture[1])
     inner = [max(1, round(side * scale)) for side in picture]
-    if all(abs(a - b) < b * FILLS for a, b in zip(inner, size, strict=True)):
+    if not filled and all(abs(a - b) < b * FILLS for a, b in zip(inner, size, strict=True)):
         inner = list(size)
     factor = torch.tensor([a / b for a, b in zip(inner, picture, strict=True)])
     return factor, torch.tensor([float((a - b) // 2) for a, b in zip(size, inner, strict=True)])
@@ -183,10 +184,10 @@ def fitted_person(motion: Motion, subject: Subject, track: int) -> Track:
     return track_of(motion, track)
 
 
-def canvas_view(view: View, size: tuple[int, int]) -> tuple[Tensor, Tensor, Pose]:
-    """Picture [3, H, W] in -1..1, mask [1, H, W] and pose of a view fitted into the canvas, the rest grey."""
+def canvas_view(view: View, size: tuple[int, int], filled: bool = False) -> tuple[Tensor, Tensor, Pose]:
+    """Picture [3, H, W] in -1..1, mask [1, H, W] and pose of a view placed on the canvas, the rest grey."""
     (width, height), picture = size, (view.image.shape[-1], view.image.shape[-2])
-    factor, offset = placement(picture, size)
+    factor, offset = placement(picture, size, filled)
     inner = [round(picture[axis] * float(factor[axis])) for axis in (1, 0)]
     left, top = int(offset[0]), int(offset[1])
     pads = (left, width - inner[1] - left, top, height - inner[0] - top)

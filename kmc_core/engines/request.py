@@ -30,6 +30,22 @@ class Driver:
 
 
 @dataclass(frozen=True)
+class Draft:
+    """A finished animation of the same frames, which the sampling starts from."""
+
+    clip: Clip
+    start: int  # frame of the motion that its first frame shows
+
+    def check(self, frames: int) -> None:
+        """KMCError when it holds fewer frames than are to be made."""
+        if self.clip.frames is not None and self.clip.frames < frames:
+            raise KMCError(
+                f"The draft has {self.clip.frames} frames, {frames} are to be made; make the draft from the "
+                "same motion with the same start_frame and length."
+            )
+
+
+@dataclass(frozen=True)
 class Request:
     """One animation."""
 
@@ -40,6 +56,7 @@ class Request:
     replace_person: bool = False  # keep the video's background and put the character into it
     strengths: Mapping[str, float] = field(default_factory=dict)  # body, hands, face: 0..1
     person: int = 0  # of a motion that holds several
+    draft: Draft | None = None
 
     def strength(self, name: str) -> float:
         """How closely a part follows; 1 where nothing was said."""

@@ -49,7 +49,13 @@ def scail_inputs(
     if driver is None:
         driving, masks = _drawn(motion, request), silhouettes(motion)
     else:
-        whole_video(request, ENGINES[engine].label)
+        label = ENGINES[engine].label
+        whole_video(request, label)
+        if driver.motion is None and driver.masks is None:
+            raise KMCError(
+                f"{label} needs to know where the person is in the video; connect video_motion, the motion "
+                "before Retarget Motion, or mask."
+            )
         place = video_place(request, driver)
         driving = clip_frames(
             driver.clip, start, length, lambda frames, _: framed(frames, place, request.size), check

@@ -28,8 +28,8 @@ class Window:
         return self.start + self.kept
 
 
-def plan_windows(frames: int, engine: Engine) -> tuple[Window, ...]:
-    """Runs that together make exactly `frames` frames, each at most the engine's own length.
+def plan_windows(frames: int, engine: Engine, first: int = 0) -> tuple[Window, ...]:
+    """Runs that together make exactly `frames` frames from `first` on, each at most the engine's own length.
 
     Every run but the last is as long as the engine likes; the last is as short as what is left allows. So a
     longer animation starts with the same runs as a shorter one. Raises KMCError when there is no frame.
@@ -42,7 +42,7 @@ def plan_windows(frames: int, engine: Engine) -> tuple[Window, ...]:
         carried, blended = (engine.carried, engine.blended) if windows else (0, 0)
         start = done - carried - blended
         kept = min(engine.window, frames - start)
-        windows.append(Window(len(windows), start, engine.length(kept), carried, blended, kept))
+        windows.append(Window(len(windows), first + start, engine.length(kept), carried, blended, kept))
         done = start + kept
     return tuple(windows)
 

@@ -17,12 +17,15 @@ from ..engines.kmc import (
     no_check,
     no_progress,
 )
-from ..engines.request import Driver, Request, Size, engine_size
+from ..engines.reference import requests_of_runs
+from ..engines.request import Draft, Driver, Request, Size, engine_size
 from ..errors import KMCError
 from ..motion.part import part_of
 from ..motion.types import Motion
+from ..perception.stream import require_fps
 from ..subject.identity import Identity
 from .animator import attach, empty_latent, is_animator, params_of
+from .draft import started_from
 from .media import clip_of
 from .stretches import ALWAYS
 from .wan import Conditioned, Parts, wan_conditioning
@@ -59,6 +62,11 @@ def driver_of(video: Any, motion: Motion | None, masks: Tensor | None, fps: floa
     return None
 
 
+def draft_of(video: Any, start: int, fps: float) -> Draft | None:
+    """The draft whose first frame shows frame `start` of the motion; None without one."""
+    return None if video is None else Draft(clip_of(video, fps), start)
+
+
 def request_for(
     model: Any,
     motion: Motion,
@@ -69,6 +77,7 @@ def request_for(
     person: int,
     driver: Driver | None,
     replace_person: bool,
+    draft: Draft | None = None,
 ) -> Request:
     """What a MODEL's engine is asked for. A side of `size` (width, height) that is 0 follows the picture, or
     the video when its person is replaced. KMCError for what the engine cannot do.
@@ -76,8 +85,10 @@ def request_for(
     fitted_person(motion, identity.subject, person)
     if driver is not None:
         check_driver(driver, motion)
+    if draft is not None:
+        require_fps(motion, draft.clip.fps, "the draft")
     shape, name = motion.size, engine_of(model)
-    request = Request(motion, identity, shape, driver, replace_person, strengths, person)
+    request = Request(motion, identity, shape, driver, replace_person, strengths, person, draft)
     if name == "kmc":
         if replace_person:
             raise KMCError("The KMC animator replaces nobody; use Wan-Animate or SCAIL-2.")
@@ -97,12 +108,32 @@ def animated(
     progress: Progress = no_progress,
     check: Check = no_check,
 ) -> Conditioned:
-    """Conditioning and empty latent for frames start .. start + length of a request, on whatever engine the
-    model is. `carried` [K, H, W, 3] are the first K frames, as the run before left them.
+    """Conditioning and latent, empty or of the draft, for frames start .. start + length of a request, on
+    whatever engine the model is. `carried` [K, H, W, 3] are the first K frames, as the run before left them.
     """
+    made, size = _empty(parts, request, start, length, carried, progress, check)
+    if request.draft is None:
+        return made
+    if parts.vae is None:
+        raise KMCError(
+            "A draft is connected, but the VAE that reads it is not; connect the engine's own to vae."
+        )
+    return started_from(request.draft, made, parts.vae, size, start, length, carried, check)
+
+
+def _empty(
+    parts: Parts,
+    request: Request,
+    start: int,
+    length: int,
+    carried: Tensor | None,
+    progress: Progress,
+    check: Check,
+) -> tuple[Conditioned, Size]:
+    """What starts from noise alone, and its size."""
     name = engine_of(parts.model)
     if name != "kmc":
-        return wan_conditioning(name, parts, request, start, length, carried, check)
+        return wan_conditioning(name, parts, request, start, length, carried, check), request.size
     if parts.during != ALWAYS:
         raise KMCError(
             f"The KMC animator follows the motion in all of the sampling, got guide_start {parts.during[0]} "
@@ -123,7 +154,8 @@ def animated(
     guided = conditions.drop("body", "hands", "face", "identity")
     latent = empty_latent(conditions.moved.shape[2], size)
     span = request.identity.start, request.identity.end
-    return Conditioned(attach(parts.positive, conditions, span), attach(parts.negative, guided), latent)
+    made = Conditioned(attach(parts.positive, conditions, span), attach(parts.negative, guided), latent)
+    return made, size
 
 
 def one_run(
@@ -159,6 +191,9 @@ def one_run(
         )
     wanted = length or (left if name == "kmc" else min(left, engine.window - given))
     part_of(request.motion, start - given, wanted + given)
+    if request.draft is not None:
+        request.draft.check(wanted)
+    ((request,), _) = requests_of_runs(engine, request, [(start, start + wanted)])
     run = engine.length(wanted + given)
     made = animated(parts, request, start - given, run, carried=carried, progress=progress, check=check)
     return made, wanted

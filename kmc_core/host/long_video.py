@@ -1,6 +1,5 @@
 """A video of any length in one run of the graph: window by window, each kept on disk once it is done."""
 
-import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,42 +8,25 @@ from typing import Any
 from uuid import uuid4
 
 import comfy.model_management as mm
-import comfy.sample
-import comfy.samplers
 import comfy.utils
 import folder_paths
-import latent_preview
-import torch
 from torch import Tensor
 
 from ..engines.catalog import ENGINES
+from ..engines.color import anchor_color
 from ..engines.faces import calm_frame
 from ..engines.framing import video_place
+from ..engines.reference import requests_of_runs
 from ..engines.request import Request, held
-from ..engines.window_colors import anchored, colours_of
 from ..engines.windows import Window, blend_weights, plan_windows
 from ..errors import KMCError
 from ..motion.part import part_of
-from .engines import animated, engine_of
+from .engines import engine_of
 from .fingerprint import named
-from .media import frames_of, image_of
 from .video_writer import write_video
-from .wan import Conditioned, Parts
+from .wan import Parts
+from .window_run import Sampling, check_sampling, mixed, pixels_of, run_window, schedule, shown_steps
 from .window_store import STORE_VERSION, WindowStore
-
-SEEDS = 2**64
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How each run is sampled. Run k has the seed + k, so that it comes out the same when sampled alone."""
-
-    seed: int
-    steps: int
-    cfg: float
-    sampler: Any | None = None  # SAMPLER; None is euler
-    sigmas: Tensor | None = None  # None: `steps` of the model's own simple schedule
-    guider: Any | None = None  # GUIDER, in the place of cfg
 
 
 @dataclass(frozen=True)
@@ -52,7 +34,7 @@ class LongVideo:
     """What makes a long video, and where its parts are kept."""
 
     parts: Parts
-    request: Request
+    requests: tuple[Request, ...]  # of each window
     sampling: Sampling
     windows: tuple[Window, ...]
     names: tuple[str, ...]  # of each window's file
@@ -69,11 +51,12 @@ def long_video(
     length: int,
     sound: Any | None,
     anchor_colors: bool,
+    keep_windows: bool,
     graph: str,
     tell: Callable[[str], None],
-) -> tuple[Path, int]:
-    """Make frames start .. start + length (0: to the end) of a motion: a file in the host's temp folder and
-    the number of its frames, exactly as many as were asked for.
+) -> tuple[Path, int, str]:
+    """Make frames start .. start + length (0: to the end) of a motion: a file in the host's temp folder, the
+    number of its frames, exactly as many as were asked for, and a report in Markdown.
 
     `graph` names what makes model, prompts, VAE and sampler: runs that are on disk and depend on the same
     are not made again. `tell` is told how far it is. KMCError before the first run for all that is missing.
@@ -84,98 +67,93 @@ def long_video(
     if anchor_colors and request.replace_person:
         raise KMCError(
             "anchor_colors changes whole pictures, so with replace_person the video's own scene too; switch "
-            "anchor_colors off, and use Anchor Color on the person alone."
+            "anchor_colors off."
         )
-    _check_guider(parts, sampling)
-    whole = part_of(request.motion, start, length)
-    windows = tuple(
-        Window(w.index, w.start + start, w.length, w.carried, w.blended, w.kept)
-        for w in plan_windows(whole.frames, engine)
-    )
+    check_sampling(parts, request, sampling)
+    frames = part_of(request.motion, start, length).frames
+    if request.draft is not None:
+        request.draft.check(frames)
+    windows = plan_windows(frames, engine, start)
+    requests, views = requests_of_runs(engine, request, [(w.start, w.end) for w in windows])
+    names = _names(windows, parts, requests, sampling, anchor_colors, graph)
     store = WindowStore()
     made = LongVideo(
-        parts, request, sampling, windows, _names(windows, parts, request, sampling, anchor_colors, graph),
-        anchor_colors and engine.carried > 0, store,
+        parts, requests, sampling, windows, names, anchor_colors and engine.carried > 0, store
     )  # fmt: skip
-    missing = [
-        w for w, name in zip(windows, made.names, strict=True) if not store.has(name, w.kept - w.carried)
-    ]
+    missing = [w for w, name in zip(windows, names, strict=True) if not store.has(name, w.kept - w.carried)]
     store.require_room(sum(w.kept for w in missing) * request.size[0] * request.size[1])
     _sample_missing(made, missing, tell)
     path = Path(folder_paths.get_temp_directory()) / f"kmc_{uuid4().hex[:12]}.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
-    frames = write_video(path, _joined(made), request.motion.fps, sound, start)
-    return path, frames
+    written = write_video(path, _joined(made), request.motion.fps, sound, start)
+    if not keep_windows:
+        store.remove(names)
+    return path, written, f"{views}\n\n{store.told()}"
 
 
 def _names(
     windows: tuple[Window, ...],
     parts: Parts,
-    request: Request,
+    requests: tuple[Request, ...],
     sampling: Sampling,
     anchor_colors: bool,
     graph: str,
 ) -> tuple[str, ...]:
     """Of all that a window depends on, the windows before it included where it goes on from them."""
+    request = requests[0]
     driver = request.driver
     common: list[Any] = [
-        STORE_VERSION, graph, request.identity, list(request.size), request.replace_person,
+        STORE_VERSION, graph, list(request.size), request.replace_person,
         dict(request.strengths), request.person, list(parts.during), sampling.steps, sampling.cfg,
-        sampling.sigmas, anchor_colors,
+        sampling.sigmas, sampling.denoise, anchor_colors,
     ]  # fmt: skip
     if driver is not None:
         common += [list(driver.clip.size), calm_frame(driver.motion)]
         if ENGINES[engine_of(parts.model)].sees_video or request.replace_person:
             common.append(video_place(request, driver))
     names: list[str] = []
-    for window in windows:
+    for window, asked in zip(windows, requests, strict=True):
         motion = held(request.motion, window.start, window.length)
         seen = None if driver is None or driver.motion is None else driver.motion
         shown = [] if seen is None else [held(seen, min(window.start, seen.frames - 1), window.length)]
         masks = None if driver is None else driver.masks
         if masks is not None and len(masks) > 1:
             masks = masks[window.start : window.start + window.length]
-        before = names[:1] + names[-1:] if window.carried else []
-        seed = (sampling.seed + window.index) % SEEDS
-        names.append(named(common, motion, shown, masks, window, seed, before))
+        before = names[-1:] if window.carried else []
+        draft = None if request.draft is None else window.start - request.draft.start
+        seed = sampling.seed_of(window.index)
+        names.append(named(common, asked.identity, motion, shown, masks, draft, window, seed, before))
     return tuple(names)
-
-
-def _check_guider(parts: Parts, sampling: Sampling) -> None:
-    guider = sampling.guider
-    if guider is None:
-        return
-    if guider.model_patcher.model is not parts.model.model:
-        raise KMCError("The guider has another model than this node; connect both to the same model.")
-    if unknown := set(guider.original_conds) - {"positive", "negative"}:
-        raise KMCError(
-            f"The guider takes {', '.join(sorted(unknown))} beside positive and negative, which are not made "
-            "here; use Basic Guider or CFG Guider."
-        )
 
 
 def _sample_missing(video: LongVideo, missing: list[Window], tell: Callable[[str], None]) -> None:
     """Make and keep every window that is not on disk, in order."""
-    model = _model(video)
-    sigmas = video.sampling.sigmas
-    if sigmas is None:
-        sigmas = comfy.samplers.calculate_sigmas(
-            model.get_model_object("model_sampling"), "simple", video.sampling.steps
-        )
+    sigmas = schedule(video.parts, video.sampling)
     steps, begun = len(sigmas) - 1, time.monotonic()
     bar = comfy.utils.ProgressBar(steps * len(video.windows))
-    previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+    show = shown_steps(video.parts, video.sampling, steps, bar)
     for done, window in enumerate(missing):
         tell(_how_far(video, window, done, len(missing), begun))
-
-        def show(step: int, x0: Tensor, x: Tensor, total: int, index: int = window.index) -> None:
-            picture = None if previewer is None else previewer.decode_latent_to_preview_image("JPEG", x0)
-            bar.update_absolute(index * steps + step + 1, preview=picture)
-
-        frames = _sampled(video, window, sigmas, show)
-        video.store.write(video.names[window.index], (frames * 255).round().to(torch.uint8))
+        request, carried = video.requests[window.index], None
+        if window.carried:
+            carried = video.store.last(video.names[window.index - 1], window.carried)
+        frames = run_window(
+            video.parts, request, video.sampling, window, sigmas, carried, show(window.index)
+        )  # fmt: skip
+        if video.anchor_colors:
+            frames = _anchored(frames, window, request)
+        video.store.write(video.names[window.index], pixels_of(frames))
         mm.throw_exception_if_processing_interrupted()
     bar.update_absolute(steps * len(video.windows))
+
+
+def _anchored(frames: Tensor, window: Window, request: Request) -> Tensor:
+    """A window's new frames in the colours of the character's picture, before the next goes on from them."""
+    motion = part_of(request.motion, window.start + window.carried, len(frames))
+    return anchor_color(
+        frames, motion, request.subject, where="whole picture", track=request.person, filled=True,
+        check=mm.throw_exception_if_processing_interrupted,
+    )  # fmt: skip
 
 
 def _how_far(video: LongVideo, window: Window, done: int, of: int, begun: float) -> str:
@@ -186,51 +164,6 @@ def _how_far(video: LongVideo, window: Window, done: int, of: int, begun: float)
         minutes = (time.monotonic() - begun) / done * (of - done) / 60
         said += f", about {minutes:.0f} min left" if minutes >= 1 else ", less than a minute left"
     return said
-
-
-def _sampled(video: LongVideo, window: Window, sigmas: Tensor, show: Callable[..., None]) -> Tensor:
-    """Frames [F, 3, H, W] 0..1 of a window, without those that it was given."""
-    carried = None
-    if window.carried:
-        tail = video.store.last(video.names[window.index - 1], window.carried)
-        carried = image_of(tail)
-    made = animated(
-        video.parts, video.request, window.start, window.length, carried=carried,
-        check=mm.throw_exception_if_processing_interrupted,
-    )  # fmt: skip
-    latent = comfy.sample.fix_empty_latent_channels(_model(video), made.latent["samples"])
-    seed = (video.sampling.seed + window.index) % SEEDS
-    samples = _guider(video, made).sample(
-        comfy.sample.prepare_noise(latent, seed), latent, video.sampling.sampler or
-        comfy.samplers.sampler_object("euler"), sigmas, denoise_mask=made.latent.get("noise_mask"),
-        callback=show, disable_pbar=True, seed=seed,
-    )  # fmt: skip
-    assert video.parts.vae is not None
-    pictures = video.parts.vae.decode(samples[:, :, made.trim_latent :])
-    frames = frames_of(pictures.flatten(0, -4)).float().clamp(0, 1)[made.trim_image : window.kept]
-    if window.index and video.anchor_colors:
-        first = torch.stack(list(video.store.read(video.names[0]))).float() / 255
-        frames = anchored(frames, colours_of(first))
-    return frames
-
-
-def _model(video: LongVideo) -> Any:
-    guider = video.sampling.guider
-    return video.parts.model if guider is None else guider.model_patcher
-
-
-def _guider(video: LongVideo, made: Conditioned) -> Any:
-    """The guider for one window: the given one's way of guiding with this window's conditioning."""
-    told = {"positive": made.positive, "negative": made.negative}
-    if video.sampling.guider is None:
-        guider = comfy.samplers.CFGGuider(video.parts.model)
-        guider.set_cfg(video.sampling.cfg)
-        guider.inner_set_conds(told)
-        return guider
-    guider = copy.copy(video.sampling.guider)
-    guider.original_conds = {}
-    guider.inner_set_conds({name: told[name] for name in video.sampling.guider.original_conds})
-    return guider
 
 
 def _joined(video: LongVideo) -> Iterator[Tensor]:
@@ -244,8 +177,7 @@ def _joined(video: LongVideo) -> Iterator[Tensor]:
         for index, frame in enumerate(video.store.read(name)):
             mm.throw_exception_if_processing_interrupted()
             if index < len(weights):
-                older = shared[index].float()
-                frame = (older + weights[index] * (frame.float() - older)).round().to(torch.uint8)
+                frame = mixed(shared[index], frame, weights[index])
             if index < until:
                 yield frame
             else:

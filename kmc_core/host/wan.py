@@ -90,9 +90,7 @@ def wan_conditioning(
         change = _wan_animate_change(parts, request, inputs, positive, carried_frames)
         positive, negative = (_changed(each, *change, parts.during) for each in (positive, negative))
     elif name != "wan_animate2":
-        positive, negative = (
-            _with_pose(each, parts.vae, request.strength("body")) for each in (positive, negative)
-        )
+        positive, negative = _with_pose((positive, negative), parts.vae, request.strength("body"))
     return Conditioned(positive, negative, latent, trim_latent, trim_image)
 
 
@@ -209,17 +207,18 @@ def _packed(mask: Tensor, given: Tensor, carried: int) -> Tensor:
     return torch.cat([given[:, :, :1], packed], 2)
 
 
-def _with_pose(conditioning: Any, vae: Any, strength: float) -> Any:
-    """The conditioning with its pose around an empty one; entries without a pose are kept."""
+def _with_pose(conditionings: tuple[Any, Any], vae: Any, strength: float) -> tuple[Any, Any]:
+    """Conditionings with their pose around an empty one; entries without a pose are kept."""
     if strength == 1:
-        return conditioning
-    changed = []
-    for text, values in conditioning:
-        pose = values.get("pose_video_latent")
-        if pose is not None:
-            values = {**values, "pose_video_latent": _around(_empty_pose(vae, pose), pose, strength)}
-        changed.append([text, values])
-    return changed
+        return conditionings
+    key = "pose_video_latent"
+    empty = _empty_pose(vae, next(v[key] for entries in conditionings for _, v in entries if key in v))
+
+    def changed(values: dict[str, Any]) -> dict[str, Any]:
+        return {**values, key: _around(empty, values[key], strength)} if key in values else values
+
+    positive, negative = ([[text, changed(values)] for text, values in each] for each in conditionings)
+    return positive, negative
 
 
 def _empty_pose(vae: Any, pose: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from .video_writer import writing
 FOLDER = "kmc_windows"  # inside the host's output folder: its temp folder is emptied at each start
 SUFFIX = ".mkv"
 CODEC, PIXELS = "ffv1", "bgr0"  # eight bits of red, green and blue, exactly
-STORE_VERSION = 2  # raise it when the same inputs come to give other frames: older runs are not used then
+STORE_VERSION = 3  # raise it when the same inputs come to give other frames: older runs are not used then
 RATE = 24  # the files are not for watching: the frame rate belongs to the result
 BYTES_A_PIXEL = 2  # as much as a noisy picture needs; drawn or smooth ones need a third of it
 
@@ -72,6 +72,19 @@ class WindowStore:
         for frame in self.read(name):
             tail = [*tail[-(count - 1) :], frame] if count > 1 else [frame]
         return torch.stack(tail)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Delete runs."""
+        for name in names:
+            self._path(name).unlink(missing_ok=True)
+
+    def told(self) -> str:
+        """How many finished runs lie here, of all videos, and how much room they take."""
+        sizes = [path.stat().st_size for path in self.folder.glob(f"*{SUFFIX}")]
+        return (
+            f"{len(sizes)} finished windows of this and other videos take {sum(sizes) / 1e9:.1f} GB in "
+            f"output/{FOLDER}; delete that folder whenever you like."
+        )
 
     def require_room(self, pixels: int) -> None:
         """KMCError when the disk cannot hold so many more pixels."""
