@@ -96,7 +96,7 @@ ABOUT_SAMPLING = "\n".join(
         "",
         "**body / hand / face strength** below 1 follow that part less closely.",
         "",
-        "**steps** 4 and **cfg** 1 suit the bundled model; a cfg above 1 takes twice as long.",
+        "**preset** plain, 4 steps and **cfg** 1 suit the bundled model; a cfg above 1 takes twice as long.",
     )
 )
 

@@ -25,6 +25,7 @@ class TrainConfig:
     batch: int  # clips a step
     frames: int = 1  # consecutive frames of a clip
     views: int = 3  # most reference views of a step; every step draws 1..views
+    distill: DistillConfig | None = None  # make a student of `start`, which then is the teacher
     rate: float = 4e-4
     warmup: int = 100
     decay_from: float = 0.5  # share of the run after which the rate falls linearly to zero
@@ -37,7 +38,6 @@ class TrainConfig:
     save_every: int = 200
     seed: int = 0
     start: str = ""  # animator to start from; empty starts afresh
-    distill: DistillConfig | None = None  # make a student of `start`, which then is the teacher
 
 
 def read_config(path: Path) -> TrainConfig:
