@@ -136,7 +136,7 @@ def test_motion_and_picture_become_a_video_with_the_sound_of_the_driver(host: In
     sound = {"waveform": torch.zeros(1, 2, 16000), "sample_rate": 16000}
     sample = {
         "model": ["load", 0], "positive": ["tell", 0], "negative": ["tell", 1], "latent": ["tell", 2],
-        "seed": 3, "steps": 2, "cfg": 2.0, "denoise": 1.0,
+        "preset": "plain", "seed": 3, "steps": 2, "cfg": 2.0, "denoise": 1.0,
     }  # fmt: skip
     detail = {
         "images": ["decode", 0], "motion": ["motion", 0], "identity": ["identity", 0], "longest_side": 96,
@@ -257,7 +257,7 @@ def sampled(host: InProcessHost, **identity: Any) -> torch.Tensor:
     prompt["identity"]["inputs"] |= identity
     inputs = {
         "model": ["load", 0], "positive": ["tell", 0], "negative": ["tell", 1], "latent": ["tell", 2],
-        "seed": 3, "steps": 4, "cfg": 1.0, "denoise": 1.0,
+        "preset": "plain", "seed": 3, "steps": 4, "cfg": 1.0, "denoise": 1.0,
     }  # fmt: skip
     result = host.run(
         prompt | {"x": {"class_type": "KMC_DistilledSampler", "inputs": inputs}, "y": shown("x")}

@@ -137,6 +137,26 @@ def test_a_batch_of_two_equals_two_of_one():
         torch.testing.assert_close(together[k : k + 1], alone, atol=1e-4, rtol=1e-3)
 
 
+@torch.no_grad()
+def test_no_step_waits_for_the_device():
+    """A tensor without data cannot be read: whatever asks for a value fails."""
+    model, conditions = Animator(PARAMS, device="meta"), tiny_conditions().to("meta")
+    for guidance in (NONE, STRONG, replace(STRONG, interval=(0.5, 0.95), rescale=0.5)):
+        denoise = dual_branch(model, conditions, guidance)
+        assert solve(denoise, tiny_noise().to("meta"), shifted_sigmas(3, PARAMS.shift)).is_meta
+
+
+@torch.no_grad()
+def test_the_network_compiles_as_one_graph():
+    model, conditions, level = tiny_animator(), tiny_conditions(), torch.tensor([0.5])
+    encoded = model.encode(conditions)
+    compiled = torch.compile(model.denoise, backend="eager", fullgraph=True)
+    torch.testing.assert_close(
+        compiled(tiny_noise(), level, conditions, encoded),
+        model.denoise(tiny_noise(), level, conditions, encoded),
+    )
+
+
 def test_few_steps_are_some_of_the_many():
     for steps in (1, 2, 4):
         torch.testing.assert_close(shifted_sigmas(8, 3.0)[:: 8 // steps], shifted_sigmas(steps, 3.0))

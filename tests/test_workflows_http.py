@@ -161,7 +161,7 @@ WRONG_INPUTS = [
     ("KMC_RetargetMotion", "subject", "body", "return_type_mismatch"),
     ("KMC_AnimateConditioning", "identity", "subject", "return_type_mismatch"),
     ("KMC_RetargetMotion", "placement", "on the moon", "value_not_in_list"),
-    ("KMC_DistilledSampler", "steps", 0, "value_smaller_than_min"),
+    ("KMC_DistilledSampler", "steps", -1, "value_smaller_than_min"),
     ("KMC_DistilledSampler", "cfg", "much", "invalid_input_type"),
     ("KMC_AnimateConditioning", "body_strength", 1.5, "value_bigger_than_max"),
     ("KMC_LoadAnimator", "checkpoint", "absent.safetensors", "value_not_in_list"),

@@ -96,7 +96,8 @@ ABOUT_SAMPLING = "\n".join(
         "",
         "**body / hand / face strength** below 1 follow that part less closely.",
         "",
-        "**steps** 4 and **cfg** 1 suit the bundled model; a cfg above 1 takes twice as long.",
+        "**preset** plain suits the bundled model; **steps** 0 are its own 4. A **cfg** above 1 takes twice "
+        "as long.",
     )
 )
 

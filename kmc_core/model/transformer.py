@@ -328,15 +328,15 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
         torch.manual_seed(seed)
         model = Animator(params, **kwargs)
         start_at_prior(model)
-        if model.embed_guidance is not None:  # a student starts as its teacher without guidance
-            nn.init.zeros_(cast(nn.Linear, model.embed_guidance[2]).weight)
-            nn.init.zeros_(cast(nn.Linear, model.embed_guidance[2]).bias)
         for block in cast(Iterable[Block], model.blocks):
             nn.init.zeros_(block.out.weight)
             nn.init.zeros_(block.out_context.weight)
             nn.init.zeros_(block.down.weight)
             nn.init.ones_(block.table[2])
             nn.init.ones_(block.table[5])
+        if model.embed_guidance is not None:  # a student starts as its teacher without guidance
+            nn.init.zeros_(cast(nn.Linear, model.embed_guidance[2]).weight)
+            nn.init.zeros_(cast(nn.Linear, model.embed_guidance[2]).bias)
     return model
 
 

@@ -27,6 +27,7 @@ class TrainConfig:
     parts: int = 1  # of the batch, one after the other or shared by processes; less memory
     frames: int = 1  # consecutive frames of a clip
     views: int = 3  # most reference views of a step; every step draws 1..views
+    distill: DistillConfig | None = None  # make a student of `start`, which then is the teacher
     rate: float = 4e-4
     warmup: int = 100
     decay_from: float = 0.5  # share of the run after which the rate falls linearly to zero
@@ -41,7 +42,6 @@ class TrainConfig:
     start: str = ""  # animator to start from; empty starts afresh
     animator: AnimatorParams = field(default_factory=AnimatorParams)  # sizes, where the run starts afresh
     restart_head: bool = False  # forget the last layer of `start`: begin at the prior itself
-    distill: DistillConfig | None = None  # make a student of `start`, which then is the teacher
 
 
 def read_config(path: Path) -> TrainConfig:

@@ -89,7 +89,7 @@ def trajectory_loss(
 ) -> Tensor:
     """d(jump(z_t, t -> e), jump(z_u, u -> e)) for neighbours t > u of `sigmas` [phases * substeps + 1] in a
     phase that ends at e: z_u is one guided step of the teacher from z_t, and jump(z, t -> e) is
-    x0 + (z - x0) e / t with the student's x0. The second is not differentiated; measured as a difference of x0.
+    x0 + (z - x0) e / t with the student's x0. The second is not differentiated; measured in x0.
     """
     index = torch.randint(len(sigmas) - 1, (len(x0),), generator=rng)
     t, u, end = (sigmas[at].to(x0) for at in (index, index + 1, (index // substeps + 1) * substeps))
