@@ -45,7 +45,8 @@ def config(base: Path, steps: int = 6, **distill: Any) -> TrainConfig:
 
 def run(whole: TrainConfig, until: int | None = None) -> None:
     params, model, objective = distillation(whole)
-    left = iter(range(whole.steps if until is None else until))
+    # The first draw is for the sample sheets.
+    left = iter(range(1 + (whole.steps if until is None else until)))
 
     def limited(rng: torch.Generator) -> Batch:
         if next(left, None) is None:
@@ -70,10 +71,19 @@ def losses(whole: TrainConfig, name: str) -> list[float]:
     [({"merged": 1.0}, "merged"), ({"merged": 0.0, "trajectory": 1.0}, "trajectory")],
 )
 def test_each_loss_falls(tmp_path: Path, weights: dict[str, float], name: str):
-    whole = config(tmp_path, steps=60, **weights)
-    run(whole)
+    """On one batch with one noise, so that nothing but learning changes the loss."""
+    whole = config(tmp_path, steps=40, **weights)
+    params, model, objective = distillation(whole)
+
+    def same(rng: torch.Generator) -> Batch:
+        return draw(torch.Generator().manual_seed(0))
+
+    def repeated(model: nn.ModuleDict, batch: Batch, rng: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        return objective(model, batch, torch.Generator().manual_seed(0))
+
+    train(start_state(model, whole), whole, params, same, repeated)
     found = losses(whole, name)
-    assert sum(found[-15:]) < 0.9 * sum(found[:15])
+    assert sum(found[-5:]) < 0.8 * sum(found[:5])
 
 
 def test_a_resumed_distillation_equals_an_uninterrupted_one(tmp_path: Path):

@@ -10,6 +10,7 @@ from ..errors import KMCError
 from ..model.checkpoint import load_animator_file
 from ..model.params import AnimatorParams
 from ..model.transformer import Animator, build_animator
+from . import processes
 from .config import TrainConfig
 from .distill import distillation_loss
 from .loop import Objective
@@ -32,10 +33,10 @@ def distillation(config: TrainConfig) -> tuple[AnimatorParams, nn.ModuleDict, Ob
     model["animator"] = _student(params, teacher, config)
     if distill.matching:
         model["fake"] = _imitating(params, teacher, config.seed)
+    teacher.requires_grad_(False).to(processes.device())
     objective = partial(
-        distillation_loss, teacher=teacher.requires_grad_(False), config=distill, shift=params.shift,
-        drop=config.drop,
-    )  # fmt: skip
+        distillation_loss, teacher=teacher, config=distill, shift=params.shift, drop=config.drop
+    )
     return params, model, objective
 
 
