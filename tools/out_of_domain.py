@@ -1,7 +1,7 @@
-"""What the animator makes of what it never saw: python tools/out_of_domain.py --face CLIP --out SHEET.jpg
+"""What the animator makes of what it never saw: python tools/out_of_domain.py --out SHEET.jpg
 
 The astronaut portrait that scikit-image carries (public domain) and three drawn characters of our own, each
-driven by a real talking head (`make demo` fetches one) and by the bundled body clip. The first row shows the
+driven by a real talking head (that of `make demo`) and by the bundled body clip. The first row shows the
 drivers' frames, each other one a character and what becomes of it.
 """
 
@@ -16,8 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != ROOT]
+sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
 
+from demo import talking_head  # noqa: E402
 from kmc_core.engines.kmc import animate_conditions  # noqa: E402
 from kmc_core.model.checkpoint import load_animator_file  # noqa: E402
 from kmc_core.motion.retarget import retarget  # noqa: E402
@@ -38,7 +39,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=ROOT / "weights/animator/kmc_mini.safetensors")
-    parser.add_argument("--face", type=Path, required=True, help="a video of a talking head")
+    parser.add_argument("--face", type=Path, default=None, help="a video of a talking head")
     parser.add_argument("--body", type=Path, default=ROOT / "workflows/assets/full_body.mp4")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -46,7 +47,10 @@ def main() -> None:
     nets = Perception.load(ROOT / "weights/perception", device="cpu")
     params, state = load_animator_file(arguments.weights)
     animator, text = build(params, state)
-    drivers = [frames_of(path) for path in (arguments.face, arguments.body)]
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    (ROOT / "out").mkdir(exist_ok=True)
+    face = arguments.face or talking_head(ROOT / "out")
+    drivers = [frames_of(path) for path in (face, arguments.body)]
     motions = [read(frames, nets) for frames in drivers]
     rows = [torch.cat([torch.ones(3, CELL, CELL), *(cell(f) for frames in drivers for f in frames)], 2)]
     for picture, words in characters():
@@ -62,7 +66,6 @@ def main() -> None:
             row += [cell(frame / 2 + 0.5) for frame in made[0].transpose(0, 1)]
         rows.append(torch.cat(row, 2))
     sheet = (torch.cat(rows, 1).clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sheet).save(arguments.out, quality=88)
 
 
