@@ -15,6 +15,7 @@ from . import (
     motion,
     people,
     prompt,
+    provenance,
     sound,
 )
 
@@ -34,4 +35,5 @@ NODES = [
     *long_video.NODES,
     *sound.NODES,
     *examples.NODES,
+    *provenance.NODES,
 ]

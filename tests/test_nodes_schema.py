@@ -13,13 +13,14 @@ DOCS = Path(__file__).resolve().parents[1] / "js" / "docs"
 IDS = [
     f"KMC_{name}"
     for name in (
-        "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLongVideo", "ApplyCamera",
-        "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler", "EncodeBodyMotion",
-        "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "ExampleImage",
-        "ExampleVideo", "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects",
-        "MirrorMotion", "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints",
-        "PlanWindows", "PreviewMotion", "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion",
-        "SaveSubject", "SelectPerson", "SelectView", "SmoothMotion", "TrimMotion", "VideoInfo",
+        "AddProvenance", "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLongVideo",
+        "ApplyCamera", "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler",
+        "EncodeBodyMotion", "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt",
+        "ExampleImage", "ExampleVideo", "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject",
+        "MergeSubjects", "MirrorMotion", "MotionFromFaceLandmarks", "MotionFromPoseKeypoints",
+        "MotionToPoseKeypoints", "PlanWindows", "PreviewMotion", "ReadProvenance", "RestoreDetail",
+        "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson", "SelectView",
+        "SmoothMotion", "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip
 
