@@ -16,6 +16,7 @@ from . import (
     motion,
     people,
     prompt,
+    provenance,
     refine,
     sampling,
     sound,
@@ -40,4 +41,5 @@ NODES = [
     *sound.NODES,
     *examples.NODES,
     *evaluate.NODES,
+    *provenance.NODES,
 ]

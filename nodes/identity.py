@@ -62,6 +62,16 @@ class CreateSubject(io.ComfyNode):
                     tooltip="Where the character is (white), one for each picture. Without it, it is found.",
                 ),
                 *_view_inputs(),
+                io.String.Input(
+                    "consent",
+                    default="",
+                    optional=True,
+                    advanced=True,
+                    tooltip=(
+                        "Who agreed to be shown, and to what, in your words. Kept with the character; Add "
+                        "Provenance writes it into videos."
+                    ),
+                ),
             ],
             outputs=[
                 sockets.Subject.Output(
@@ -76,7 +86,7 @@ class CreateSubject(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, name, description, backend, images=None, mask=None, clip=None, choice="", most=8
+        cls, name, description, backend, images=None, mask=None, clip=None, choice="", most=8, consent=""
     ) -> io.NodeOutput:
         created = create_subject(
             [] if images is None else list(rgb_of(images)),
@@ -87,6 +97,7 @@ class CreateSubject(io.ComfyNode):
             clip=None if clip is None else clip_of(clip, CLIP_FPS),
             choice=choice,
             most=most,
+            consent=consent,
             **hooks(),
         )
         page = image_of(sheet(created)[None])

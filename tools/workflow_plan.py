@@ -234,7 +234,13 @@ def _result_groups(video: Link, fitted: Link) -> tuple[Group, ...]:
                 "images": Link("detail", "images"), "audio": Link("sound", "audio"),
                 "fps": Link("conditions", "fps"),
             }),
-            "save": Step("SaveVideo", {"video": Link("video", "VIDEO"), "filename_prefix": "video/KMC"}),
+            "provenance": Step("KMC_AddProvenance", {
+                "video": Link("video", "VIDEO"), "model": Link("animator", "model"),
+                "motion": fitted, "identity": Link("identity", "identity"),
+            }),
+            "save": Step("SaveVideo", {
+                "video": Link("provenance", "video"), "filename_prefix": "video/KMC",
+            }),
         }),
     )  # fmt: skip
 

@@ -118,4 +118,5 @@ def delete_subject(path: Path) -> None:
 def merge_subjects(first: Subject, second: Subject, *, name: str = "") -> Subject:
     """One subject with the views of both, the first one's in front, and its name and description."""
     views = first.views + second.views
-    return Subject(name.strip() or first.name, views, first.description or second.description)
+    description, consent = first.description or second.description, first.consent or second.consent
+    return Subject(name.strip() or first.name, views, description, consent)

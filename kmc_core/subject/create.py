@@ -39,6 +39,7 @@ def create_subject(
     clip: Clip | None = None,
     choice: str = "",
     most: int = 8,
+    consent: str = "",
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Created:
@@ -73,7 +74,7 @@ def create_subject(
             candidates.append(candidate)
         progress(done, total)
     chosen = chosen_by(choice, candidates) if choice.strip() else pick(candidates, most)
-    subject = Subject(name.strip(), _views(chosen, clip, nets, name), description.strip())
+    subject = Subject(name.strip(), _views(chosen, clip, nets, name), description.strip(), consent.strip())
     return Created(subject, tuple(candidates), tuple(each.number for each in chosen))
 
 

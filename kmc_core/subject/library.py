@@ -45,7 +45,7 @@ def save_subject(subject: Subject, path: Path, *, new: bool = False) -> None:
     ]  # fmt: skip
     about = {
         "name": subject.name, "description": subject.description, "views": views,
-        "palette": palette(subject.views[0]),
+        "palette": palette(subject.views[0]), "consent": subject.consent,
     }  # fmt: skip
     save_tensors(path, SUBJECT_FILE, _tensors(subject), about, new=new)
 
@@ -57,7 +57,8 @@ def load_subject(path: Path) -> Subject:
     if not isinstance(views, list) or not views or not isinstance(name, str):
         raise _damaged(path, "its description lacks a name or views")
     loaded = tuple(_view(path, tensors, index, entry) for index, entry in enumerate(views))
-    subject = Subject(name, loaded, str(about.get("description", "")))
+    words = (str(about.get(key, "")) for key in ("description", "consent"))
+    subject = Subject(name, loaded, *words)
     if unknown := sorted(set(tensors) - set(_tensors(subject))):
         raise _damaged(path, f"it holds tensors that no subject has: {', '.join(unknown[:3])}")
     return subject

@@ -29,3 +29,4 @@ class Subject:
     name: str
     views: tuple[View, ...]
     description: str = ""
+    consent: str = ""  # who agreed to be shown, and to what, in words
