@@ -24,6 +24,8 @@ sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").reso
 from kmc_core.engines.kmc import canvas_pose, placement  # noqa: E402
 from kmc_core.errors import KMCError  # noqa: E402
 from kmc_core.evaluate.metrics import correct_joints, ssim  # noqa: E402
+from kmc_core.evaluate.reading import READ_AT  # noqa: E402
+from kmc_core.evaluate.score import REACH  # noqa: E402
 from kmc_core.model.background import fill_background  # noqa: E402
 from kmc_core.model.limbs import Pose  # noqa: E402
 from kmc_core.model.prior import move_person  # noqa: E402
@@ -36,7 +38,7 @@ from kmc_core.perception.extract import Perception, encode_body, encode_face  # 
 from kmc_core.training.data import track_of  # noqa: E402
 from kmc_core.training.shards import Pictures, Shard  # noqa: E402
 from kmc_core.training.truth import Studio, render_split  # noqa: E402
-from kmc_core.training.validate import PCK_SHARE, SEEN_AT, held_out  # noqa: E402
+from kmc_core.training.validate import held_out  # noqa: E402
 
 SIZE, PER_SHARD, SEED = 128, 8, 1
 TIMED, LONG = 12, 24  # cases and frames of each
@@ -174,11 +176,11 @@ def read(drawn: Drawn, case: Case, nets: Perception) -> dict:
     mask, body = case.mask, case.motion.tracks[0].body
     face = case.motion.tracks[0].face
     assert body is not None and face is not None
-    size = (SEEN_AT, SEEN_AT)
+    size = (READ_AT, READ_AT)
     enlarged = F.interpolate(frames, size=size, mode="bicubic", align_corners=False).clamp(0, 1)
     found, faces = look(TensorClip(enlarged, fps=case.motion.fps), nets, body)
     seen = body[body[..., 3] > 0][:, :2]
-    reach = PCK_SHARE * float((seen.amax(0) - seen.amin(0)).max())
+    reach = REACH * float((seen.amax(0) - seen.amin(0)).max())
     correct, counted = correct_joints(found, body, reach)
     difference = (frames - case.truth).abs().mean(1, keepdim=True)
     return {
@@ -201,7 +203,7 @@ def look(clip: TensorClip, nets: Perception, body: Tensor) -> tuple[Tensor, Tens
         return torch.zeros_like(body), faces
     found = motion.tracks[0].body
     assert found is not None
-    found = torch.cat((found[..., :2] * (SIZE / SEEN_AT), found[..., 2:]), -1)
+    found = torch.cat((found[..., :2] * (SIZE / READ_AT), found[..., 2:]), -1)
     try:
         face = encode_face(clip, nets, motion=motion).tracks[0].face
     except KMCError:

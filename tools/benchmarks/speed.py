@@ -32,7 +32,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
 
 from kmc_core.engines.kmc import animate_conditions  # noqa: E402
-from kmc_core.evaluate.metrics import psnr, ssim  # noqa: E402
+from kmc_core.evaluate.metrics import l1, psnr, ssim  # noqa: E402
+from kmc_core.evaluate.reading import read_pictures  # noqa: E402
+from kmc_core.evaluate.score import joint_scores  # noqa: E402
 from kmc_core.model.checkpoint import load_animator_file  # noqa: E402
 from kmc_core.model.conditions import AnimatorConditions  # noqa: E402
 from kmc_core.model.transformer import Animator  # noqa: E402
@@ -51,8 +53,8 @@ from kmc_core.sampling.schedule import shifted_sigmas  # noqa: E402
 from kmc_core.sampling.solve import denoiser, solve  # noqa: E402
 from kmc_core.subject.create import create_subject  # noqa: E402
 from kmc_core.subject.identity import Identity  # noqa: E402
-from kmc_core.training.data import clip_conditions  # noqa: E402
-from kmc_core.training.validate import build, held_out, score  # noqa: E402
+from kmc_core.training.data import clip_conditions, track_of  # noqa: E402
+from kmc_core.training.validate import build, held_out  # noqa: E402
 
 FRAMES, MANY, FEW = 33, 50, (1, 2, 4, 8)
 STRONG = Guidance(motion=1.5, identity=1.5, text=1.5)
@@ -168,13 +170,14 @@ def quality(args: argparse.Namespace, nets: Perception, clips: int, many: int) -
         told = clip_conditions(shard, clip, teacher.params, nets, None)
         told = replace(told, text=text(text.tokenize(shard.words[clip].caption)[None]))
         truth = shard.frames.images[clip].float() / 255
+        track = track_of(shard.frames, clip, slice(None))
         for given, found in scores.items():
             shown = told if given == "as given" else without_pixels(told)
             for name, frames in results(teacher, student, shown, many, index):
-                judged = score(frames, truth, shard, clip, nets)
+                correct, counted = joint_scores(read_pictures(frames, shard.fps, nets), track)["body_pck"]
                 found.setdefault(name, []).append({
-                    "l1": judged.l1, "psnr": psnr(frames, truth), "ssim": ssim(frames, truth),
-                    "pck": judged.correct / max(judged.counted, 1), **part_l1(frames, truth, told),
+                    "l1": l1(frames, truth), "psnr": psnr(frames, truth), "ssim": ssim(frames, truth),
+                    "pck": correct / max(counted, 1), **part_l1(frames, truth, told),
                 })  # fmt: skip
     return {
         given: {name: rounded(mean_of(rows)) for name, rows in found.items()}
