@@ -49,7 +49,7 @@ def made(host: InProcessHost, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
     sample = {
         "model": ["load", 0], "positive": ["tell", 0], "negative": ["tell", 1], "latent": ["tell", 2],
-        "seed": ["seed", 0], "steps": 1, "cfg": 1.0, "denoise": 1.0,
+        "seed": ["seed", 0], "preset": "plain", "steps": 1, "cfg": 1.0, "denoise": 1.0,
     }  # fmt: skip
     add = {
         "video": ["video", 0], "metadata": True, "watermark": False, "model": ["load", 0],

@@ -28,7 +28,7 @@ from .noise import disturbed, doubtful, extracted
 from .objectives import Batch
 from .shards import Pictures, Shard, read_shard
 
-PREPARED: Final = "5"  # raised when engines/kmc.py gives other conditions for the same clip
+PREPARED: Final = "6"  # raised when engines/kmc.py gives other conditions for the same clip
 BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
 EXTRACTED: Final = 0.125  # share of clips whose motion and poses our own extractor reads from the pictures
 FEWEST_FACE_PIXELS: Final = 24.0  # a smaller face gives the identity net nothing
@@ -46,9 +46,9 @@ def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perc
     for clip, words in enumerate(shard.words):
         conditions = clip_conditions(shard, clip, params, nets, rng)
         row = {
-            f.name: getattr(conditions, f.name)[0]
+            f.name: value[0]
             for f in fields(conditions)
-            if f.name not in ("carried", "text", "keep")
+            if f.name not in ("text", "keep") and (value := getattr(conditions, f.name)) is not None
         }
         row = {name: _to_bytes(name, value) if name in BYTES else value.half() for name, value in row.items()}
         rows.append(
