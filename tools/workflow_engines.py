@@ -186,7 +186,13 @@ def long_animation(case: Case) -> tuple[Group, ...]:
         *((Group("Draft by the KMC animator", 4, ORANGE, _draft()),) if case.draft else ()),
         Group("7  Animate", 5, ORANGE, _animate(case)),
         Group("8  Video", 6, GREY, {
-            "save": Step("SaveVideo", {"video": Link("long", "video"), "filename_prefix": "video/KMC"}),
+            "provenance": Step("KMC_AddProvenance", {
+                "video": Link("long", "video"), "model": _model(setting),
+                "motion": Link("fit", "motion"), "identity": Link("identity", "identity"),
+            }),
+            "save": Step("SaveVideo", {
+                "video": Link("provenance", "video"), "filename_prefix": "video/KMC",
+            }),
         }),
     )  # fmt: skip
 
@@ -233,6 +239,10 @@ def _engine(setting: Setting | None) -> dict[str, Step]:
     }
 
 
+def _model(setting: Setting | None) -> Link:
+    return Link("animator", "model") if setting is None else Link("engine", "MODEL")
+
+
 def _draft() -> dict[str, Step]:
     """The bundled animator's animation of the same frames, shown as soon as it is made."""
     clip = Link("animator", "clip")
@@ -271,11 +281,11 @@ def _animate(case: Case) -> dict[str, Step]:
         "**steps** 4 and **cfg** 1 suit the bundled model. It makes 48 frames at a time and mixes 8 of them."
     )
     if setting is None:
-        inputs |= {"model": Link("animator", "model"), "vae": Link("animator", "vae")}
+        inputs |= {"model": _model(setting), "vae": Link("animator", "vae")}
     else:
         about = setting.about
         inputs |= {
-            "model": Link("engine", "MODEL"), "vae": Link("vae", "VAE"),
+            "model": _model(setting), "vae": Link("vae", "VAE"),
             "clip_vision": Link("clip_vision", "CLIP_VISION"), "video": video,
             "video_motion": Link("hands", "motion"), "steps": setting.steps,
             "sampler": Link("method", "SAMPLER"), "replace_person": case.replace_person,

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import shlex
 import sys
 from datetime import date
 from functools import partial
@@ -130,7 +131,7 @@ def run_evaluation(arguments: argparse.Namespace) -> None:
     arguments.json.write_text(as_json(figures))
     print(tables(figures))
     if page_at:
-        command = f"make evaluate ARGS='{' '.join(sys.argv[sys.argv.index('evaluate') + 1 :])}'"
+        command = f'make evaluate ARGS="{shlex.join(sys.argv[sys.argv.index("evaluate") + 1 :])}"'
         made = f"{date.today().isoformat()}, {arguments.machine}"
         page_at.write_text(page(figures, "images/results.jpg", SHEET_COLUMNS, command, made))
 
