@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,15 @@ from kmc_core.training.objectives import Batch
 from tiny import PARAMS, tiny_animator, tiny_conditions, tiny_noise
 
 MEAN, SPREAD = 0.3, 0.5  # of the toy's clean pixels
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Thousands of tiny steps: threads would mostly wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def draw(rng: torch.Generator) -> Batch:
