@@ -200,3 +200,18 @@ def test_pictures_that_were_cut_to_fill_keep_their_place() -> None:
     assert float((restored - low).abs().mean()) < 0.03
     held = anchor_color(low * 0.7, motion(frames), subject(), steady=1, where="whole picture", filled=True)
     assert float((held - low).abs().mean()) < 0.5 * float((low * 0.3).abs().mean())
+
+
+def test_a_part_that_is_hidden_for_long_keeps_its_camera():
+    motion = person(120)
+    hands = motion.tracks[0].hands
+    assert hands is not None
+    hidden = hands.clone()
+    hidden[20:, :, :, 3] = 0
+    camera = close_up(replace(motion, tracks=(replace(motion.tracks[0], hands=hidden),)), 0, "left hand", 64)
+    assert camera is not None
+    sides = camera.boxes[:, 2]
+    assert sides.min() > 0.5 * sides.max()
+    assert camera.shown[:20].all() and not camera.shown[20:].any()
+    near = camera.frames(torch.zeros(120, 3, 96, 64, dtype=torch.uint8), torch.eye(2, 3), 0)
+    assert near.shape == (120, 3, 64, 64)

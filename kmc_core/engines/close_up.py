@@ -63,7 +63,8 @@ def close_up(motion: Motion, person: int, region: Region, size: int) -> CloseUp 
     boxes, seen = _boxes(track_of(motion, person), region)
     if not bool(seen.any()):
         return None
-    steady = steady_crop(filled(boxes, seen), seen, torch.ones_like(seen), motion.fps).float()
+    everywhere = torch.ones_like(seen)  # where the part is hidden its box lies between its neighbours
+    steady = steady_crop(filled(boxes, seen), everywhere, everywhere, motion.fps).float()
     reach = min(round(APPEARS * motion.fps), len(seen) - 1)
     shown = F.avg_pool1d(seen.float()[None], 2 * reach + 1, 1, reach, count_include_pad=False)[0]
     return CloseUp(steady, shown * seen, size)

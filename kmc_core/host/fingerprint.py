@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import KMCError
+from .folders import WEIGHTS
 
 Node = Mapping[str, Any]  # class_type and inputs of the API format
 LENGTH = 40  # hexadecimal digits of a name
@@ -76,7 +77,7 @@ def _recipe(graph: Any, value: Any, made: dict[str, str]) -> Any:
 
 def _files(name: str) -> list[list[int]]:
     """Size and time of every input and model file that a name may mean to the host."""
-    paths = [folder_paths.get_annotated_filepath(name)]
+    paths = [folder_paths.get_annotated_filepath(name), os.path.join(WEIGHTS, "animator", name)]
     for folders, _ in folder_paths.folder_names_and_paths.values():
         paths += [os.path.join(folder, name) for folder in folders]
     stats = [os.stat(path) for path in sorted(set(paths)) if os.path.isfile(path)]

@@ -60,6 +60,7 @@ def refine(
     The frames show `request.motion` from frame `start` on; `request.size` is that of the close-ups.
     KMCError for what is missing, before the first run.
     """
+    frames = frames.cpu()
     _check(parts, request, sampling, frames, start)
     name = engine_of(parts.model)
     targets = {

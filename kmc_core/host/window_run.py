@@ -113,12 +113,12 @@ def run_window(
     )  # fmt: skip
     assert parts.vae is not None
     pictures = parts.vae.decode(samples[:, :, made.trim_latent :])
-    return frames_of(pictures.flatten(0, -4)).float().clamp(0, 1)[made.trim_image : window.kept]
+    return frames_of(pictures.flatten(0, -4)).cpu().float().clamp(0, 1)[made.trim_image : window.kept]
 
 
 def pixels_of(frames: Tensor) -> Tensor:
     """Frames 0..1 -> uint8."""
-    return (frames * 255).round().to(torch.uint8)
+    return (frames.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def mixed(older: Tensor, newer: Tensor, weight: float) -> Tensor:
