@@ -15,7 +15,8 @@ from kmc_core.training.data import Clips, clip_conditions, motion_of, prepare_fo
 from kmc_core.training.mocap import DEFAULT_FOLDER
 from kmc_core.training.noise import disturbed, doubtful, measure
 from kmc_core.training.shards import read_shard
-from kmc_core.training.truth import VIEWS, Studio, render_split
+from kmc_core.training.studio import Studio
+from kmc_core.training.truth import VIEWS, render_split
 from media import perception
 from tiny import PARAMS
 

@@ -13,8 +13,10 @@ from kmc_core.motion.skeleton import EXPRESSIONS, JOINT
 from kmc_core.perception.head_pose import head_rotation
 from kmc_core.training.gestures import GESTURES, HELD_OUT, neutral, pose_act
 from kmc_core.training.mocap import DEFAULT_FOLDER
+from kmc_core.training.posing import FRAMES
 from kmc_core.training.shards import read_shard, write_shard
-from kmc_core.training.truth import FRAMES, VIEWS, Studio, render_clip, render_split, to_shard
+from kmc_core.training.studio import Studio
+from kmc_core.training.truth import VIEWS, render_clip, render_split, to_shard
 
 if not (DEFAULT_FOLDER / "01_01.bvh").is_file():
     pytest.skip("needs Debian's assimp-testmodels", allow_module_level=True)
@@ -108,7 +110,7 @@ def test_every_gesture_gives_rotations(studio, name):
 
 
 def test_training_never_sees_the_held_out_gestures(studio):
-    from kmc_core.training.truth import choose_gesture
+    from kmc_core.training.posing import choose_gesture
 
     rng = np.random.default_rng(0)
     drawn = {choose_gesture("train", shot, rng) for shot in ("full", "half", "face") for _ in range(200)}

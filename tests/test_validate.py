@@ -12,7 +12,8 @@ from checkpoints import write_tiny_animator
 from kmc_core.errors import KMCError
 from kmc_core.evaluate.report import summarize
 from kmc_core.training.mocap import DEFAULT_FOLDER
-from kmc_core.training.truth import Studio, render_split
+from kmc_core.training.studio import Studio
+from kmc_core.training.truth import render_split
 from kmc_core.training.validate import ANIMATOR, COPY, METHODS, TRUTH, evaluate
 from media import perception
 

@@ -28,7 +28,8 @@ from kmc_core.perception.extract import Perception, encode_body, encode_face, en
 from kmc_core.sampling.solve import sample  # noqa: E402
 from kmc_core.subject.create import create_subject  # noqa: E402
 from kmc_core.subject.identity import choose_identity  # noqa: E402
-from kmc_core.training.truth import Studio, render_clip  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
+from kmc_core.training.truth import render_clip  # noqa: E402
 from kmc_core.training.validate import build  # noqa: E402
 
 SHOWN, STRIDE, CELL, STEPS = 3, 12, 128, 4

@@ -15,7 +15,7 @@ from ..errors import KMCError
 from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
 from ..motion.types import FaceMotion, Motion, Track
 from ..perception.head_pose import head_rotation
-from .people import Body
+from .body import Body
 from .render import Camera
 
 Array = NDArray[np.float64]

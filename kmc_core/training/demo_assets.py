@@ -18,9 +18,10 @@ from .acting import act_face
 from .annotate import expression_vector, to_motion
 from .gestures import GESTURES, Act, neutral, pose_act
 from .people import Person, random_person, shape_person
+from .posing import Pose, gesture, grounding, posed
 from .render import Camera, Light
 from .staging import compose
-from .truth import Pose, Studio, gesture, grounding, posed
+from .studio import Studio
 
 Array = NDArray[np.float64]
 SUPERSAMPLE: Final = 3

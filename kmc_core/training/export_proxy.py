@@ -18,7 +18,7 @@ from scipy.spatial import Delaunay
 from ..model.proxy_body import FILE, PARTS
 from ..motion.face_mesh import OVAL
 from .annotate import Annotator, face_vertices
-from .people import Body
+from .body import Body
 
 Array = NDArray[np.float64]
 FACING: Final = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # Anny (left, back, up) to camera axes

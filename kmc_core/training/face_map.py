@@ -19,7 +19,8 @@ from ..motion.skeleton import FACE_LANDMARKS
 from ..perception.nets import Net, load_net
 from . import shading
 from .annotate import FACE_VERTICES_FILE
-from .people import Body, random_person, shape_person
+from .body import Body
+from .people import random_person, shape_person
 from .render import Camera, Light, Renderer
 
 Array = NDArray[np.float64]

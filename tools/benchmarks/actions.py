@@ -27,7 +27,7 @@ from kmc_core.perception.extract import (  # noqa: E402
     encode_hands,
 )
 from kmc_core.training.gestures import GESTURES  # noqa: E402
-from kmc_core.training.truth import Studio  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
 
 # What our rules call a gesture of the made motions, where the name differs.
 ACTIONS = {"hips": "hands on hips", "shake": "shake head", "step": "step aside", "raise": "raise arms",

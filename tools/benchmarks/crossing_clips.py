@@ -10,9 +10,11 @@ from kmc_core.training.acting import act_face
 from kmc_core.training.annotate import Picture, expression_vector, to_motion
 from kmc_core.training.backdrop import random_backdrop
 from kmc_core.training.people import random_person, shape_person
+from kmc_core.training.posing import gesture, grounding, posed
 from kmc_core.training.render import Camera, Light
 from kmc_core.training.staging import compose
-from kmc_core.training.truth import Studio, gesture, grounding, posed, random_light
+from kmc_core.training.studio import Studio
+from kmc_core.training.truth import random_light
 
 FPS = 24
 SIZE = (640, 360)

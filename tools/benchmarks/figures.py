@@ -12,9 +12,10 @@ import torch
 from kmc_core.motion.skeleton import BODY_JOINTS, EXPRESSIONS
 from kmc_core.motion.types import Motion
 from kmc_core.training.annotate import Annotator, Picture, face_vertices, pixels, to_motion, with_confidence
+from kmc_core.training.body import Body
 from kmc_core.training.gestures import GESTURES, Act, neutral, pose_act
 from kmc_core.training.mocap import shortest_rotation
-from kmc_core.training.people import Body, random_person, shape_person
+from kmc_core.training.people import random_person, shape_person
 from kmc_core.training.render import Camera
 
 Array = np.ndarray

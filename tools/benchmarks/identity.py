@@ -43,7 +43,7 @@ from kmc_core.subject.create import create_subject  # noqa: E402
 from kmc_core.subject.library import save_subject  # noqa: E402
 from kmc_core.subject.select import choose_views, flips_a_minute, windows_of  # noqa: E402
 from kmc_core.subject.types import Subject, View  # noqa: E402
-from kmc_core.training.truth import Studio  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
 from kmc_core.training.validate import build  # noqa: E402
 
 SIZE = (128, 128)

@@ -36,7 +36,7 @@ from kmc_core.perception.extract import (  # noqa: E402
     encode_face,
     encode_hands,
 )
-from kmc_core.training.truth import Studio  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
 
 VENV = ROOT / ".host/mediapipe-venv"
 # mediapipe names more needs (jax, sounddevice...), none of which its vision graphs import.

@@ -43,7 +43,7 @@ from kmc_core.perception.extract import (  # noqa: E402
 )
 from kmc_core.subject.create import create_subject  # noqa: E402
 from kmc_core.subject.types import Subject  # noqa: E402
-from kmc_core.training.truth import Studio  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
 
 ASSETS = ROOT / "workflows/assets"
 NOISE = 0.004  # of the height: joints of our extraction against truth

@@ -37,7 +37,8 @@ from kmc_core.perception.clips import TensorClip  # noqa: E402
 from kmc_core.perception.extract import Perception, encode_body, encode_face  # noqa: E402
 from kmc_core.training.data import track_of  # noqa: E402
 from kmc_core.training.shards import Pictures, Shard  # noqa: E402
-from kmc_core.training.truth import Studio, render_split  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
+from kmc_core.training.truth import render_split  # noqa: E402
 from kmc_core.training.validate import held_out  # noqa: E402
 
 SIZE, PER_SHARD, SEED = 128, 8, 1

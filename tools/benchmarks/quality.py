@@ -16,7 +16,8 @@ sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").reso
 
 from kmc_core.evaluate.report import Figures, summarize  # noqa: E402
 from kmc_core.perception.suite import Perception  # noqa: E402
-from kmc_core.training.truth import Studio, render_split  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
+from kmc_core.training.truth import render_split  # noqa: E402
 from kmc_core.training.validate import ANIMATOR, COPY, TRUTH, evaluate  # noqa: E402
 
 CLIPS, SEED, SIZE, STEPS = 64, 1, 128, 4

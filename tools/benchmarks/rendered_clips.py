@@ -11,8 +11,10 @@ from kmc_core.training.acting import act_face
 from kmc_core.training.annotate import expression_vector, to_motion
 from kmc_core.training.backdrop import random_backdrop
 from kmc_core.training.people import random_person, shape_person
+from kmc_core.training.posing import gesture, posed
 from kmc_core.training.render import Camera
-from kmc_core.training.truth import Studio, compose, gesture, posed, random_light
+from kmc_core.training.studio import Studio
+from kmc_core.training.truth import compose, random_light
 
 FPS = 24
 SIZE = {"body": (720, 960), "far": (720, 960), "face": (640, 640)}  # width, height

@@ -29,8 +29,8 @@ from kmc_core.motion.skeleton import BODY_BONES, JOINT  # noqa: E402
 from kmc_core.motion.smooth import smooth  # noqa: E402
 from kmc_core.subject.types import Subject, View  # noqa: E402
 from kmc_core.training.annotate import Annotator  # noqa: E402
-from kmc_core.training.people import Body  # noqa: E402
-from kmc_core.training.truth import Studio  # noqa: E402
+from kmc_core.training.body import Body  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
 
 MOTIONS = (
     "wave",

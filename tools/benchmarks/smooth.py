@@ -29,7 +29,7 @@ from kmc_core.motion.skeleton import JOINT, WRISTS  # noqa: E402
 from kmc_core.motion.smooth import Smoothing, smooth  # noqa: E402
 from kmc_core.motion.types import Motion  # noqa: E402
 from kmc_core.perception.extract import Perception, VideoFile, encode_body, encode_face  # noqa: E402
-from kmc_core.training.truth import Studio  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
 
 NOISE = 0.007  # of the height
 SPIKE, SPIKES, DROPOUTS = 0.08, 0.01, 0.01  # height of a spike; share of points that jump; that are lost

@@ -27,7 +27,7 @@ from kmc_core.motion.types import Motion, Track  # noqa: E402
 from kmc_core.perception.extract import Perception, TensorClip, encode_body  # noqa: E402
 from kmc_core.perception.matching import least_cost  # noqa: E402
 from kmc_core.perception.who import Sighting, WhoIsWho  # noqa: E402
-from kmc_core.training.truth import Studio  # noqa: E402
+from kmc_core.training.studio import Studio  # noqa: E402
 
 VISIBLE = 0.5  # share of a person's joints that must show in a frame for it to count
 NEAR = 0.15  # of its height: joints this close on average are that person's

@@ -13,8 +13,9 @@ from kmc_core.training.acting import act_face
 from kmc_core.training.annotate import expression_vector, to_motion
 from kmc_core.training.backdrop import random_backdrop
 from kmc_core.training.people import random_person, shape_person
+from kmc_core.training.posing import Pose, gesture, grounding, posed
 from kmc_core.training.staging import Shot, compose, frame_shot, random_light
-from kmc_core.training.truth import Pose, Studio, gesture, grounding, posed
+from kmc_core.training.studio import Studio
 
 FPS = 12.0
 # The sides that are pictured, in the order in which they join: front, back, both sides, between them.
