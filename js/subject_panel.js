@@ -80,6 +80,7 @@ export class SubjectPanel {
   async refresh() {
     try {
       const entries = await this.actions.list()
+      if (this.typing) return // a list that is shown anew would take the name away; it is read again after
       this.cards.replaceChildren(...entries.map((entry) => this.card(entry)))
       if (!entries.length) this.say('The library is empty. Save Subject, or drop pictures above.')
     } catch (error) {
@@ -97,7 +98,16 @@ export class SubjectPanel {
     const card = make('div', 'card')
     const name = make('input', 'name')
     Object.assign(name, { value: entry.name, title: 'Rename', ariaLabel: `Name of ${entry.name}` })
-    name.addEventListener('change', () => this.attempt(() => this.actions.rename(entry.name, name.value)))
+    name.addEventListener('input', () => { this.typing = true })
+    name.addEventListener('change', () => {
+      this.typing = false
+      this.attempt(() => this.actions.rename(entry.name, name.value))
+    })
+    name.addEventListener('blur', () => {
+      if (!this.typing) return
+      this.typing = false
+      this.refresh()
+    })
     name.addEventListener('keydown', (event) => event.stopPropagation()) // the page has shortcuts on letters
     card.append(name)
     if (entry.problem) card.append(make('span'), make('div', 'about', entry.problem))
