@@ -62,16 +62,7 @@ class CreateSubject(io.ComfyNode):
                     tooltip="Where the character is (white), one for each picture. Without it, it is found.",
                 ),
                 *_view_inputs(),
-                io.String.Input(
-                    "consent",
-                    default="",
-                    optional=True,
-                    advanced=True,
-                    tooltip=(
-                        "Who agreed to be shown, and to what, in your words. Kept with the character; Add "
-                        "Provenance writes it into videos."
-                    ),
-                ),
+                _consent_input(),
             ],
             outputs=[
                 sockets.Subject.Output(
@@ -103,6 +94,19 @@ class CreateSubject(io.ComfyNode):
         page = image_of(sheet(created)[None])
         shown = ui.PreviewImage(page, cls=cls)
         return io.NodeOutput(created.subject, report(created), page, ui=shown)
+
+
+def _consent_input() -> io.String.Input:
+    return io.String.Input(
+        "consent",
+        default="",
+        optional=True,
+        advanced=True,
+        tooltip=(
+            "Who agreed to be shown, and to what, in your words. Kept with the character; Add "
+            "Provenance writes it into videos."
+        ),
+    )
 
 
 def _view_inputs() -> list:

@@ -65,25 +65,7 @@ class AnimateLongVideo(io.ComfyNode):
                     ),
                 ),
                 *optional_inputs(),
-                share_input(
-                    "denoise",
-                    "With a draft: 1 starts from noise, 0.7 keeps its layout, 0.4 most of it. All steps "
-                    "lie in that part, so fewer are needed. Not used when sigmas are connected.",
-                    step=0.01,
-                    optional=True,
-                ),
-                io.Sampler.Input("sampler", optional=True, tooltip="From KSamplerSelect. Without: euler."),
-                io.Sigmas.Input(
-                    "sigmas", optional=True, tooltip="From a scheduler such as Basic Scheduler, used by all."
-                ),
-                io.Guider.Input(
-                    "guider",
-                    optional=True,
-                    tooltip=(
-                        "Basic Guider or CFG Guider on the same model; its conditioning is replaced by each "
-                        "window's."
-                    ),
-                ),
+                *_sampler_inputs(),
                 io.Audio.Input(
                     "audio", optional=True, tooltip="Sound of the driving video, from Video Info."
                 ),
@@ -165,6 +147,30 @@ class PlanWindows(io.ComfyNode):
         windows = plan_windows(frames, ENGINES[engine_of(model)])
         starts = [start_frame + window.first for window in windows]
         return io.NodeOutput(starts, [window.end - window.first for window in windows], len(windows))
+
+
+def _sampler_inputs() -> list:
+    """What takes the place of the plain sampling."""
+    return [
+        share_input(
+            "denoise",
+            "With a draft: 1 starts from noise, 0.7 keeps its layout, 0.4 most of it. All steps "
+            "lie in that part, so fewer are needed. Not used when sigmas are connected.",
+            step=0.01,
+            optional=True,
+        ),
+        io.Sampler.Input("sampler", optional=True, tooltip="From KSamplerSelect. Without: euler."),
+        io.Sigmas.Input(
+            "sigmas", optional=True, tooltip="From a scheduler such as Basic Scheduler, used by all."
+        ),
+        io.Guider.Input(
+            "guider",
+            optional=True,
+            tooltip=(
+                "Basic Guider or CFG Guider on the same model; its conditioning is replaced by each window's."
+            ),
+        ),
+    ]
 
 
 def _span_inputs() -> list:
