@@ -208,6 +208,7 @@ def test_a_part_that_is_hidden_for_long_keeps_its_camera():
     assert hands is not None
     hidden = hands.clone()
     hidden[20:, :, :, 3] = 0
+    hidden[8, :, :, 3] = 0  # one frame in which nobody found the hand
     camera = close_up(replace(motion, tracks=(replace(motion.tracks[0], hands=hidden),)), 0, "left hand", 64)
     assert camera is not None
     sides = camera.boxes[:, 2]

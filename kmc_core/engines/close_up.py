@@ -24,6 +24,7 @@ Region = Literal["face", "left hand", "right hand"]
 AROUND: Final[dict[Region, float]] = {"face": 2.0, "left hand": 2.2, "right hand": 2.2}  # side, in extents
 EDGE: Final = 0.15  # of the side: where a close-up fades into the picture around it
 APPEARS: Final = 0.2  # seconds in which a close-up of a part that comes into sight fades in
+AT_ONCE: Final = 16  # frames that are looked at from near in one go
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class CloseUp:
         `place` [2, 3] leads from the picture to the frames.
         """
         rois = F.pad(_through(place, self.boxes[start : start + len(frames)]), (0, 1))
-        return (crop(frames, rois, self.size) * 255).round().to(torch.uint8)
+        parts = zip(frames.split(AT_ONCE), rois.split(AT_ONCE), strict=True)
+        return torch.cat([(crop(part, roi, self.size) * 255).round().to(torch.uint8) for part, roi in parts])
 
     def put_back(self, frames: Tensor, close: Tensor, place: Tensor, start: int) -> Iterator[Tensor]:
         """Frames [n, 3, H, W] 0..1 with the close-up's uint8 [n, 3, size, size] faded in, one by one."""
@@ -66,8 +68,19 @@ def close_up(motion: Motion, person: int, region: Region, size: int) -> CloseUp 
     everywhere = torch.ones_like(seen)  # where the part is hidden its box lies between its neighbours
     steady = steady_crop(filled(boxes, seen), everywhere, everywhere, motion.fps).float()
     reach = min(round(APPEARS * motion.fps), len(seen) - 1)
+    seen = _bridged(seen, reach)
     shown = F.avg_pool1d(seen.float()[None], 2 * reach + 1, 1, reach, count_include_pad=False)[0]
     return CloseUp(steady, shown * seen, size)
+
+
+def _bridged(seen: Tensor, reach: int) -> Tensor:
+    """Seen [F] with gaps of up to `reach` frames closed: a hand that is missed for a frame does not blink."""
+    half = reach // 2
+    near = F.max_pool1d(seen.float()[None], 2 * half + 1, 1, half)
+    closed = -F.max_pool1d(-near, 2 * half + 1, 1, half)[0] > 0
+    first, last = seen.nonzero().flatten()[[0, -1]].tolist()
+    closed[:first], closed[last + 1 :] = False, False
+    return closed
 
 
 def close_subject(subject: Subject, region: Region, size: int) -> Subject | None:

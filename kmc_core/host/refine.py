@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
+import comfy.model_management as mm
 import comfy.utils
 import torch
 from torch import Tensor
@@ -60,7 +61,7 @@ def refine(
     The frames show `request.motion` from frame `start` on; `request.size` is that of the close-ups.
     KMCError for what is missing, before the first run.
     """
-    frames = frames.cpu()
+    frames = frames.cpu().clone()  # the result, part by part
     _check(parts, request, sampling, frames, start)
     name = engine_of(parts.model)
     targets = {
@@ -86,7 +87,9 @@ def refine(
         begun = time.monotonic()
         asked = _started_from(target.camera.frames(pixels_of(frames), place, start), target.request, start)
         close = _made_again(parts, asked, sampling, sigmas, windows, shows)
-        frames = torch.stack(list(target.camera.put_back(frames, close, place, start)))
+        for index, frame in enumerate(target.camera.put_back(frames, close, place, start)):
+            mm.throw_exception_if_processing_interrupted()
+            frames[index] = frame
         took = f"{len(windows)} windows of {steps} steps, {time.monotonic() - begun:.0f} s"
         report.append(f"- {region}: {took}, {request.size[0]} pixels a side")
     return frames, "\n".join(report)
