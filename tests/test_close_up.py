@@ -74,6 +74,17 @@ def test_a_view_that_shows_less_than_the_main_one_does_not_take_its_place() -> N
     assert requests[0].subject.views == request.subject.views[:1]
 
 
+def test_a_view_that_its_picture_cuts_higher_does_not_take_the_main_ones_place() -> None:
+    main, whole = painted(looking(0), RED, GREEN), painted(looking(180), BLUE, GREEN)
+    bottom = int(whole.mask[0].any(1).nonzero().max())
+    kept = bottom - HEIGHT // 10  # the picture ends here, the person does not
+    cut = replace(whole, image=whole.image[:, :kept], mask=whole.mask[:, :kept])
+    for view, index in ((whole, 1), (cut, 0)):
+        request = asked(turning([180]), Subject("Ada", (main, view)))
+        ((shown,), report) = requests_of_runs(ENGINES["wan_animate"], request, [(0, 4)])
+        assert (shown.subject.views[0] is main) == (index == 0), report
+
+
 def test_another_views_person_stands_in_the_main_views_scene() -> None:
     main, other = painted(looking(0), RED, GREEN), painted(looking(180), BLUE, torch.zeros(3, 1, 1))
     assert other.pose.body is not None and main.pose.body is not None

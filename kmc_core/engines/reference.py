@@ -24,6 +24,8 @@ from .framing import framed, on_canvas
 from .request import Request
 
 NECK: Final = JOINT["neck"]
+SEEN_EDGE: Final = 0.5  # of a mask at its picture's edge: the person goes on beyond it
+MOST_INSIDE: Final = 0.02  # share of the main picture by which such an edge may lie inside it
 
 
 def requests_of_runs(
@@ -55,9 +57,28 @@ def _with_view(request: Request, subject: Subject, index: int) -> Request:
 
 
 def _shows_as_much(view: View, main: View) -> bool:
-    """Whether a view can stand in the place of the main one: nothing is missing, and its size can be told."""
+    """Whether a view can stand in the place of the main one: nothing is missing, its size can be told, and no
+    edge of its picture cuts the person where the main one goes on.
+    """
     found, needed = level(view.pose, _size(view)), level(main.pose, _size(main))
-    return found is not None and needed is not None and found >= needed and all(map(_placed, (view, main)))
+    if found is None or needed is None or found < needed or not all(map(_placed, (view, main))):
+        return False
+    return not _cut_inside(view, main)
+
+
+def _cut_inside(view: View, main: View) -> bool:
+    """Whether an edge that cuts the person of a view comes to lie inside the main picture."""
+    place, (width, height), (wide, high) = _place_of(view, main), _size(main), _size(view)
+    left, top = place[:, 2].tolist()
+    right, bottom = (place @ torch.tensor([wide, high, 1.0])).tolist()
+    mask = view.mask[0]
+    inside = (  # how far, as a share of the main picture
+        (mask[:, 0], left / width),
+        (mask[0], top / height),
+        (mask[:, -1], 1 - right / width),
+        (mask[-1], 1 - bottom / height),
+    )
+    return any(bool((edge > SEEN_EDGE).any()) and share > MOST_INSIDE for edge, share in inside)
 
 
 def _placed(view: View) -> bool:
@@ -70,18 +91,22 @@ def in_scene(view: View, main: View) -> View:
 
     Both poses have a body with a torso and a neck.
     """
-    assert view.pose.body is not None and main.pose.body is not None
-    body, goal = view.pose.body.float(), main.pose.body.float()
-    scale = float(torso_length(goal)[0] / torso_length(body)[0])
-    shift = goal[0, NECK, :2] - scale * body[0, NECK, :2]
-    place = torch.cat([torch.eye(2) * scale, shift[:, None]], 1)
-    size = _size(main)
+    place, size = _place_of(view, main), _size(main)
     person = torch.cat([view.image * view.mask, view.mask])  # cut out first: nothing of its scene bleeds in
     person = _seen_through(person, place, size)
     scene = fill_background(main.image, main.mask)
     pose = on_canvas(Motion(1.0, _size(view), (view.pose,)), place, size).tracks[0]
     mask = person[3:]
     return replace(view, image=person[:3] + scene * (1 - mask), mask=mask, pose=pose)
+
+
+def _place_of(view: View, main: View) -> Tensor:
+    """[2, 3] from a view's pixels to the main view's: equal torsos, necks in one place."""
+    assert view.pose.body is not None and main.pose.body is not None
+    body, goal = view.pose.body.float(), main.pose.body.float()
+    scale = float(torso_length(goal)[0] / torso_length(body)[0])
+    shift = goal[0, NECK, :2] - scale * body[0, NECK, :2]
+    return torch.cat([torch.eye(2) * scale, shift[:, None]], 1)
 
 
 def _seen_through(picture: Tensor, place: Tensor, size: tuple[int, int]) -> Tensor:
