@@ -2,10 +2,10 @@
 
 Target tokens attend to their own frame, to neighbouring frames and to clean reference tokens of every view
 of the subject; references never see the target, so their keys and values are the same in every step. Body
-maps are added to the tokens; hands are tokens at the wrist, the face is read by cross-attention like the text,
-and both are added to the tokens of the patches on which they are drawn as well. The
-output is a gated mix of moved reference pixels, background and the network's own paint, placed at pixel
-precision by a small convolutional head.
+maps are added to the tokens; hands are tokens at the wrist, the face is read by cross-attention like the
+text, and both are added to the tokens of the patches on which they are drawn as well. The output is a gated
+mix of moved reference pixels, background and the network's own paint, placed at pixel precision by a small
+convolutional head.
 """
 
 from collections.abc import Callable, Iterable
@@ -350,7 +350,7 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
         torch.manual_seed(seed)
         model = Animator(params, **kwargs)
         start_at_prior(model)
-        for place in (model.place_hand, model.place_face):
+        for place in cast(Iterable[nn.Linear], (model.place_hand, model.place_face)):
             nn.init.zeros_(place.weight)
             nn.init.zeros_(place.bias)
         for block in cast(Iterable[Block], model.blocks):
