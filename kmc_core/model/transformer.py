@@ -305,9 +305,7 @@ class PixelHead(nn.Module):
             p=self.params.patch // 2,
             q=self.params.patch // 2,
         )
-        body, both = (
-            keep[:, None, None, None, None] for keep in (c.keep[:, 0], c.keep[:, 0] * c.keep[:, 3])
-        )
+        body, both = (keep[:, None, None, None, None] for keep in (c.keep[:, 0], c.keep[:, 0] * c.keep[:, 3]))
         given = (_fold(part) for part in (c.maps * body, z, c.moved * both, c.background.expand_as(z)))
         frames = AT_ONCE if x.device.type == "cpu" else len(x)
         parts = zip(*(part.split(frames) for part in (x, *given)), strict=True)

@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -11,7 +11,7 @@ from ..model.conditions import AnimatorConditions
 
 
 class Adversary(nn.Module):
-    """Judges every token of a frame by itself, those of hands too: a blurred hand is not outvoted by walls."""
+    """Judges each token of a frame by itself, hands too: walls do not outvote a blurred hand."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -28,7 +28,11 @@ def judge_of(fake: nn.Module, adversary: nn.Module) -> Callable[[Tensor, Tensor,
 
     def judge(z: Tensor, sigma: Tensor, told: AnimatorConditions) -> Tensor:
         seen: list[Tensor] = []
-        hook = last.register_forward_hook(lambda block, given, tokens: seen.append(tokens))
+
+        def note(block: nn.Module, given: Any, tokens: Tensor) -> None:
+            seen.append(tokens)
+
+        hook = last.register_forward_hook(note)
         try:
             fake(z, sigma, told)
         finally:
