@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
 
 from benchmarks.few_steps import FEW, STRONG, judge, losses, table  # noqa: E402
+from benchmarks.live_speed import live  # noqa: E402
 from benchmarks.pass_profile import profile_table, profiled  # noqa: E402
 from kmc_core.engines.kmc import animate_conditions  # noqa: E402
 from kmc_core.model.checkpoint import load_animator_file  # noqa: E402
@@ -55,6 +56,7 @@ from kmc_core.subject.identity import Identity  # noqa: E402
 from kmc_core.training.validate import build  # noqa: E402
 
 FRAMES, MANY = 33, 50
+SHOTS = ("portrait", "full_body")
 PASSES = {"naive": 4, "dual_branch": 2, "one_pass": 1}
 TEACHER = ROOT / "weights/animator/kmc_mini.safetensors"
 STUDENT = ROOT / "runs/mini_distill/animator.safetensors"
@@ -89,7 +91,7 @@ def main() -> None:
 @torch.no_grad()
 def fast(teacher: Path, nets: Perception, rounds: int) -> dict[str, Any]:
     """All figures of time."""
-    speed = {shot: timed(teacher, nets, shot, rounds) for shot in ("portrait", "full_body")}
+    speed = {shot: timed(teacher, nets, shot, rounds) for shot in SHOTS}
     profile = speed["full_body"].pop("profile")
     del speed["portrait"]["profile"]
     four = [ways["seconds"]["one_pass_4"] for ways in speed.values()]
@@ -98,6 +100,7 @@ def fast(teacher: Path, nets: Perception, rounds: int) -> dict[str, Any]:
         "vs_naive": least(speed, "naive_50", four),
         "fps_draft": round(min(FRAMES / ways["seconds"]["one_pass_1"] for ways in speed.values()), 2),
         "fps_4_steps": round(FRAMES / max(four), 2),
+        "live": live(SHOTS),
         "speed": speed,
         "profile": profile,
     }
