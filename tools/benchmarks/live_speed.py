@@ -15,8 +15,8 @@ STEPS, PIECE, LONGEST_PIECE = (1, 4), 8, 64
 
 
 def live(shots: tuple[str, ...]) -> dict[str, Any]:
-    """Of bundled clips: seconds to the first preview, and frames a second, from the video to the draft, reading
-    its motion included; beside it the same in a single piece, as it would be without the live mode.
+    """Of bundled clips: seconds to the first preview, and frames a second, from the video to the draft,
+    reading its motion included; beside it the same in one piece, as it would be without the live mode.
     """
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
     import host as host_tool
