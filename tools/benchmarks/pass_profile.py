@@ -28,7 +28,7 @@ ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 
 def profiled(animator: Animator, told: AnimatorConditions, z: Tensor) -> dict[str, Any]:
-    """Seconds and GFLOP of every part of a pass, the fastest of some; the pass's GFLOP a second, and a large square
+    """Seconds and GFLOP of every part of a pass, the fastest of some; its GFLOP a second, and a large square
     matrix product's in the same run.
     """
     encoded, level = animator.encode(told), z.new_full((len(z),), 0.5)
