@@ -58,6 +58,7 @@ from kmc_core.training.validate import build  # noqa: E402
 FRAMES, MANY = 33, 50
 SHOTS = ("portrait", "full_body")
 PASSES = {"naive": 4, "dual_branch": 2, "one_pass": 1}
+SAMPLING = {"conditioning": 1, "one_pass encoding": 1, "one_pass step": 4, "decoding": 1}  # in four steps
 TEACHER = ROOT / "weights/animator/kmc_mini.safetensors"
 STUDENT = ROOT / "runs/mini_distill/animator.safetensors"
 
@@ -160,6 +161,10 @@ def timed(weights: Path, nets: Perception, shot: str, rounds: int) -> dict[str, 
         "seconds": rounded(whole), "parts": rounded(seconds),
         "evaluations": {f"{way}_{steps}": steps * PASSES[way] for way in counts for steps in counts[way]},
         "conditioning_in_passes": round(seconds["conditioning"] / seconds["one_pass step"], 2),
+        "share_of_4_steps": {
+            name: round(times * seconds[name] / whole["one_pass_4"], 3)
+            for name, times in SAMPLING.items()
+        },
         "profile": profiled(animator, told, z),
     }  # fmt: skip
 
