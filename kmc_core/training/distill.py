@@ -26,8 +26,9 @@ from ..sampling.guidance import extrapolated, second_branch
 from ..sampling.schedule import shifted_sigmas
 from ..sampling.solve import stepped
 from .adversary import judge_of
+from .batch import Batch
+from .detail import detail_weight
 from .distill_config import DistillConfig
-from .objectives import Batch, detail_weight
 
 Network = Callable[[Tensor, Tensor, AnimatorConditions], Tensor]
 Judge = Network  # z, sigma, conditions -> logits [B, ...], above 0 where it takes a clip for rendered
