@@ -63,7 +63,7 @@ def test_the_parts_of_a_pass_add_up_and_the_network_is_left_as_it_was():
     found = profiled(model, told, z)
     assert set(found["share"]) >= {"attention", "MLP", "projections", "pixel head", "embeddings", REST}
     assert sum(found["share"].values()) == pytest.approx(1, abs=0.01)
-    assert found["gigaflop"].keys() == found["share"].keys() - {REST}
+    assert found["gigaflop"].keys() >= found["share"].keys() - {REST}
     assert torch.equal(model.denoise(z, level, told, encoded), before)
 
 

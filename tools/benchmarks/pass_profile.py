@@ -19,7 +19,10 @@ ROUNDS = 5
 PART_OF = {
     **dict.fromkeys(("qkv", "out", "query", "out_context"), "projections"),
     **dict.fromkeys(("up", "down"), "MLP"),
-    **dict.fromkeys(("embed_target", "embed_maps", "embed_hand", "embed_sigma"), "embeddings"),
+    **dict.fromkeys(
+        ("embed_target", "embed_maps", "embed_hand", "embed_face", "embed_sigma", "place_hand", "place_face"),
+        "embeddings",
+    ),
     "head": "pixel head",
 }
 WHOLE, REST = "whole", "norms, rotations, copies"
