@@ -28,7 +28,7 @@ from .noise import disturbed, doubtful, extracted
 from .objectives import Batch
 from .shards import Pictures, Shard, read_shard
 
-PREPARED: Final = "6"  # raised when engines/kmc.py gives other conditions for the same clip
+PREPARED: Final = "7"  # raised when engines/kmc.py gives other conditions for the same clip
 BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
 EXTRACTED: Final = 0.125  # share of clips whose motion and poses our own extractor reads from the pictures
 FEWEST_FACE_PIXELS: Final = 24.0  # a smaller face gives the identity net nothing
