@@ -102,11 +102,16 @@ def _inner(image: Tensor, mask: Tensor) -> Tensor:
 
 def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
     """[V] cosine between the vertices' normals and the direction to the camera."""
+    return -vertex_normals(vertices, triangles)[:, 2]
+
+
+def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """[V, 3] unit normals of the vertices [V, 3], the mean of their triangles' by area."""
     a, b, c = vertices[triangles].unbind(1)
     normals = torch.linalg.cross(b - a, c - a)
     total = torch.zeros_like(vertices)
     total.index_add_(0, triangles.flatten(), normals.repeat_interleave(3, 0))
-    return -F.normalize(total, dim=-1)[:, 2]
+    return F.normalize(total, dim=-1)
 
 
 def paint_body(
