@@ -2,8 +2,8 @@
 
 Every frame is compared with what the picture's pixels look like in that frame's pose (the prior of
 model/prior.py) and in its light (light.py), never with frames before it: an error that is not passed on
-cannot add up. Colours are compared in OKLab (Ottosson 2020, https://bottosson.github.io/posts/oklab/), where equal
-steps look equal.
+cannot add up. Colours are compared in OKLab (Ottosson 2020, https://bottosson.github.io/posts/oklab/), where
+equal steps look equal.
 """
 
 from dataclasses import dataclass
