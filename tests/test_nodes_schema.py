@@ -14,9 +14,10 @@ IDS = [
     f"KMC_{name}"
     for name in (
         "AddProvenance", "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLongVideo",
-        "ApplyCamera", "BlindCompare", "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler",
-        "DistilledSigmas", "DualBranchGuider", "EncodeBodyMotion", "EncodeFaceMotion", "EncodeHandMotion",
-        "EncodeOnnxMotion", "EnhancePrompt", "EvaluateAnimation", "ExampleImage", "ExampleVideo",
+        "ApplyCamera", "BlindCompare", "CheckMotion", "CombineMotion", "ComposePeople", "CreateSubject",
+        "DistilledSampler", "DistilledSigmas", "DualBranchGuider", "EncodeBodyMotion", "EncodeFaceMotion",
+        "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "EvaluateAnimation", "ExampleImage",
+        "ExampleVideo",
         "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects", "MirrorMotion",
         "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints", "PlanWindows",
         "PreviewMotion", "ReadProvenance", "RefineParts", "RestoreDetail", "RetargetMotion", "RetimeMotion",
