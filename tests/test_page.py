@@ -46,10 +46,16 @@ OVERLAPS = """(() => {
 SHOWING = """app.graph._nodes.filter((node) => node.imgs?.length || node.videoContainer
     || document.querySelector(`[data-node-id="${node.id}"] :is(img, video)`)).map((node) => node.type)"""
 # Points of light in the viewer of Preview Motion, whose stage is black where no limb is.
-VIEWER = """(() => {
-    const canvas = document.querySelector('.kmc-motion-viewer').shadowRoot.querySelector('.picture')
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
-    return data.filter((value, i) => i % 4 === 0 && value + data[i + 1] + data[i + 2] > 200).length
+# It draws when its file has come, which takes a while on a busy machine.
+VIEWER = """(async () => {
+    const points = () => {
+        const canvas = document.querySelector('.kmc-motion-viewer').shadowRoot.querySelector('.picture')
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+        return data.filter((value, i) => i % 4 === 0 && value + data[i + 1] + data[i + 2] > 200).length
+    }
+    const end = Date.now() + 60_000
+    while (points() <= 100 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 200))
+    return points()
 })()"""
 LIBRARY = "fetch('/kmc/subjects').then((answer) => answer.json()).then((all) => all.map(({ name }) => name))"
 QUESTIONS = {"prompt": AS_PROMPT, "invalid": INVALID_VALUES, "overlaps": OVERLAPS, "showing": SHOWING}

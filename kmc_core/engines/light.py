@@ -18,6 +18,7 @@ from ..model.proxy_normals import Normals
 ROUNDS: Final = 5
 LIKE: Final = 0.02  # of lightness: pixels that differ by less show the same
 DARKEST: Final = 0.05  # lightness below which a ratio tells nothing
+GAIN: Final = (0.4, 2.5)  # limits of what light does to lightness
 RIDGE: Final = 3e-3  # of the mean square change of normals: frames that hardly turn tell no light
 
 
@@ -30,7 +31,7 @@ def relit(have: Tensor, wanted: Tensor, weight: Tensor, normals: Normals) -> tup
     turned = normals.shown - normals.viewed  # F 3 H W
     ratio = (have[:, :1].clamp(min=DARKEST) / wanted[:, :1].clamp(min=DARKEST)).log()
     light = _light(turned, ratio, weight)
-    gain = torch.einsum("k,fkhw->fhw", light, turned)[:, None].exp()
+    gain = torch.einsum("k,fkhw->fhw", light, turned)[:, None].exp().clamp(*GAIN)
     return torch.cat((wanted[:, :1] * torch.where(weight > 0, gain, 1), wanted[:, 1:]), 1), weight
 
 
