@@ -15,14 +15,15 @@ IDS = [
     for name in (
         "AddProvenance", "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLive",
         "AnimateLongVideo", "ApplyCamera", "BlindCompare", "CheckMotion", "CombineMotion",
-        "CreateSubject", "DistilledSampler", "DistilledSigmas", "DualBranchGuider", "EncodeBodyMotion",
-        "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion", "EnhancePrompt", "EvaluateAnimation",
-        "ExampleImage", "ExampleVideo", "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject",
-        "MergeSubjects", "MirrorMotion", "MotionFromFaceLandmarks", "MotionFromPoseKeypoints",
-        "MotionToPoseKeypoints", "PlanWindows", "PreviewMotion", "ReadProvenance", "RefineParts",
-        "RestoreDetail", "RetargetMotion", "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson",
-        "SelectView", "SmoothMotion", "TrimMotion", "VideoInfo",
-    )
+        "ComposePeople", "CreateSubject", "DistilledSampler", "DistilledSigmas", "DualBranchGuider",
+        "EncodeBodyMotion", "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion",
+        "EnhancePrompt", "EvaluateAnimation", "ExampleImage", "ExampleVideo", "InjectIdentity",
+        "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects", "MirrorMotion",
+        "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints", "PlanWindows",
+        "PreviewMotion", "ReadProvenance", "RefineParts", "RestoreDetail", "RetargetMotion",
+        "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson", "SelectView", "SmoothMotion",
+        "TrimMotion", "VideoInfo",
+    )  # fmt: skip
 ]  # fmt: skip
 
 
