@@ -58,7 +58,9 @@ def estimate(scores: Sequence[Scores], metric: str) -> Estimate | None:
 
 def difference(scores: Sequence[Scores], others: Sequence[Scores], metric: str) -> Estimate | None:
     """One metric of `scores` less that of `others` on the same clips; the interval redraws clips for both."""
-    both = [(s[metric], o[metric]) for s, o in zip(scores, others, strict=True) if metric in s and metric in o]
+    both = [
+        (s[metric], o[metric]) for s, o in zip(scores, others, strict=True) if metric in s and metric in o
+    ]
     return _redrawn(np.array(both, np.float64), _ratio_apart) if both else None
 
 

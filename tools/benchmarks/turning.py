@@ -42,7 +42,7 @@ def turning_person(
     play: str,
     sides: tuple[int, ...] = SIDES,
 ) -> Turning:
-    """A held-out person who does the gesture `play` while it turns by yaws [F] degrees; pictured from `sides`."""
+    """A held-out person who does the gesture `play` while it turns by yaws [F] degrees; seen from `sides`."""
     rng = np.random.default_rng(list(name.encode()))
     person = shape_person(random_person(name, rng), studio.body, rng)
     rest = studio.body.rest_heads(person.phenotype, person.shape)
