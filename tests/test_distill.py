@@ -19,12 +19,12 @@ from kmc_core.model.conditions import AnimatorConditions
 from kmc_core.sampling.guidance import Guidance, dual_branch
 from kmc_core.sampling.schedule import shifted_sigmas
 from kmc_core.sampling.solve import stepped
+from kmc_core.training.batch import Batch
 from kmc_core.training.config import TrainConfig, read_config
 from kmc_core.training.distill import guided, matching_losses, merged_loss, trajectory_loss
 from kmc_core.training.distill_config import DistillConfig
 from kmc_core.training.distill_stage import distillation
 from kmc_core.training.loop import start_state, train
-from kmc_core.training.objectives import Batch
 from tiny import PARAMS, tiny_animator, tiny_conditions, tiny_noise
 
 MEAN, SPREAD = 0.3, 0.5  # of the toy's clean pixels

@@ -19,9 +19,9 @@ from torch import nn
 from kmc_core.errors import KMCError
 from kmc_core.model.checkpoint import load_animator_file
 from kmc_core.training import state as state_file
+from kmc_core.training.batch import Batch
 from kmc_core.training.config import read_config
 from kmc_core.training.loop import start_state, train
-from kmc_core.training.objectives import Batch
 from kmc_core.training.plan import plan
 from tiny import PARAMS
 from train_tiny import config, draw, networks, objective

@@ -10,9 +10,10 @@ from torch import nn
 from kmc_core.model.text import TextEncoder
 from kmc_core.model.transformer import build_animator
 from kmc_core.training import processes
+from kmc_core.training.batch import Batch
 from kmc_core.training.config import TrainConfig
 from kmc_core.training.loop import start_state, train
-from kmc_core.training.objectives import Batch, flow_matching_loss
+from kmc_core.training.objectives import flow_matching_loss
 from tiny import PARAMS, tiny_conditions, tiny_noise
 
 

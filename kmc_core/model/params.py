@@ -25,7 +25,7 @@ class AnimatorParams:
     """The diffusion transformer. The defaults are the bundled mini model on RGB pixels."""
 
     channels: int = 3  # of the signal space: 3 for pixels, a VAE's latent channels otherwise
-    size: int = 128  # side of the pictures it was trained on, in signal pixels
+    size: int = 192  # side of the pictures it was trained on, in signal pixels
     patch: int = 16
     dim: int = 256
     depth: int = 8

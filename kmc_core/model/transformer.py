@@ -2,7 +2,8 @@
 
 Target tokens attend to their own frame, to neighbouring frames and to clean reference tokens of every view
 of the subject; references never see the target, so their keys and values are the same in every step. Body
-maps are added to the tokens, hands are tokens at the wrist, face and text are read by cross-attention. The
+maps are added to the tokens; hands are tokens at the wrist, the face is read by cross-attention like the text,
+and both are added to the tokens of the patches on which they are drawn as well. The
 output is a gated mix of moved reference pixels, background and the network's own paint, placed at pixel
 precision by a small convolutional head.
 """
@@ -15,11 +16,14 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
+from ..motion.draw import LIMB_CHANNELS
 from .conditions import GUIDED, AnimatorConditions
 from .params import AnimatorParams
 from .rope import grid_positions, rotate, rotations
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]  # q, k, v [B, N, L, D] -> [B, N, L, D]
+HANDS = [LIMB_CHANNELS.index(name) for name in ("l_hand", "r_hand")]
+FACE = [LIMB_CHANNELS.index(name) for name in ("face_upper", "face_lower")]
 REFERENCE_TIME = 8.0  # views sit further away in time than any neighbouring frame
 
 
@@ -62,6 +66,8 @@ class Animator(nn.Module):
         self.embed_face = nn.Sequential(
             linear(p.face_features, p.dim), nn.SiLU(), linear(p.dim, p.face_tokens * p.dim)
         )
+        self.place_hand = linear(p.dim, p.dim)
+        self.place_face = linear(p.face_tokens * p.dim, p.dim)
         self.embed_identity = linear(p.identity_features, p.dim)
         self.embed_text = linear(p.text.dim, p.dim)
         self.embed_sigma = nn.Sequential(linear(p.dim, p.dim), nn.SiLU(), linear(p.dim, 6 * p.dim))
@@ -148,11 +154,29 @@ class Animator(nn.Module):
         x = x + _keep(m, c.keep[:, 0], self.null["maps"])
         seen = c.keep[:, 1, None, None] * (c.hands[..., -1] > 0)  # B F 2
         hands = _keep(self.embed_hand(c.hands), seen, self.null["hands"]) + self.hand_side.to(x)
+        x = x + self.placed(c, hands)
         grid = grid_positions(grid_h, grid_w, 0.0, x.device)
         middle = c.hand_positions.new_tensor((z.shape[-2] / 2, z.shape[-1] / 2))
         wrist = F.pad((c.hand_positions - middle) / self.params.patch, (1, 0)).float()
         positions = torch.cat((grid.expand(batch, frames, -1, -1), wrist), 2)
         return torch.cat((x, hands), 2), positions
+
+    def placed(self, c: AnimatorConditions, hands: Tensor) -> Tensor:
+        """What hands [B, F, 2, dim] and the face add to the patches [B, F, L, dim] on which they are drawn: a
+        few tokens among hundreds are found late, and the moved pixels get by without them.
+        """
+        maps = rearrange(c.maps, "b c f h w -> b f c h w")
+        drawn = F.max_pool3d(maps, (1, self.params.patch // 2, self.params.patch // 2)).flatten(-2)  # b f c l
+        face = self.place_face(self.face_tokens(c).flatten(-2))
+        return torch.einsum("bfhl,bfhd->bfld", drawn[:, :, HANDS], self.place_hand(hands)) + (
+            drawn[:, :, FACE].amax(2)[..., None] * face[:, :, None]
+        )
+
+    def face_tokens(self, c: AnimatorConditions) -> Tensor:
+        """[B, F, M, dim] of every frame's face, all of one size whatever the expression's."""
+        face = rearrange(self.embed_face(c.face), "b f (m d) -> b f m d", m=self.params.face_tokens)
+        seen = (c.keep[:, 2, None] * (c.face[..., -1] > 0))[..., None]
+        return _keep(F.layer_norm(face, face.shape[-1:]), seen, self.null["face"])
 
     def visible_prior(self, c: AnimatorConditions) -> Tensor:
         """Moved pixels with coverage [B, C+1, F, H, W]; without body or identity only the background is
@@ -166,11 +190,9 @@ class Animator(nn.Module):
         """Tokens that are read by cross-attention: [B, F, M, dim] of each frame's face, [B, M, dim] of
         identity and text, which all frames share.
         """
-        face = rearrange(self.embed_face(c.face), "b f (m d) -> b f m d", m=self.params.face_tokens)
-        seen = (c.keep[:, 2, None] * (c.face[..., -1] > 0))[..., None]
         identity = _keep(self.embed_identity(c.identity)[:, None], c.keep[:, 3], self.null["identity"])
         text = _keep(self.embed_text(c.text), c.keep[:, 4], self.null["text"])
-        return _keep(face, seen, self.null["face"]), torch.cat((identity, text), 1)
+        return self.face_tokens(c), torch.cat((identity, text), 1)
 
     def guided(self, c: AnimatorConditions, batch: int, dtype: torch.dtype) -> Tensor:
         """What the guidance strengths add to the modulation [B, 1, 6, dim]; without any, that of no guidance
@@ -328,6 +350,9 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
         torch.manual_seed(seed)
         model = Animator(params, **kwargs)
         start_at_prior(model)
+        for place in (model.place_hand, model.place_face):
+            nn.init.zeros_(place.weight)
+            nn.init.zeros_(place.bias)
         for block in cast(Iterable[Block], model.blocks):
             nn.init.zeros_(block.out.weight)
             nn.init.zeros_(block.out_context.weight)

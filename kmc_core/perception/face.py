@@ -79,7 +79,9 @@ class _FaceWatcher:
     def look_at(self, index: Tensor, rois: Tensor) -> Look:
         flat, logit = run(self._nets.face_landmarks, crop(picked(self._frames, index), rois, INPUT), (0, 1))
         points = from_crop(flat.reshape(len(index), FACE_LANDMARKS, 3), rois, INPUT)
-        return Look(points, logit.reshape(len(index)).sigmoid(), _region(points), torch.zeros(len(index), 0))
+        return Look(
+            points, logit.reshape(len(index)).sigmoid(), face_region(points), torch.zeros(len(index), 0)
+        )
 
     def search(self, index: Tensor, near: Tensor) -> Tensor:
         if self._body is not None:
@@ -154,7 +156,7 @@ def _detected(face: Detection) -> Tensor:
     return torch.cat([face.centre, MARGIN * face.extent.max()[None], torch.atan2(eyes[1], eyes[0])[None]])
 
 
-def _region(points: Tensor) -> Tensor:
+def face_region(points: Tensor) -> Tensor:
     """Landmarks [n, 478, 3] -> the rois [n, 4] that hold them upright with the net's margin."""
     eyes = points[:, LEFT_EYE, :2] - points[:, RIGHT_EYE, :2]
     angle = torch.atan2(eyes[:, 1], eyes[:, 0])

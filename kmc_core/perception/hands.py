@@ -116,7 +116,7 @@ class _HandWatcher:
             wrist = self._arm[index, 2]
             far = (points[:, WRIST, :2] - wrist[:, :2]).norm(dim=-1) > STRAY * self._forearm[index]
             score = torch.where(far & (wrist[:, 3] > 0), 0, score)
-        return Look(points, score, _region(points), right)
+        return Look(points, score, hand_region(points), right)
 
     def search(self, index: Tensor, near: Tensor) -> Tensor:
         if self._arm is not None and self._forearm is not None:
@@ -205,7 +205,7 @@ def _palm_roi(palm: Detection) -> Tensor:
     return torch.cat([palm.centre + shift, PALM_MARGIN * palm.extent.max()[None], angle[None]])
 
 
-def _region(points: Tensor) -> Tensor:
+def hand_region(points: Tensor) -> Tensor:
     """Hand points [n, 21, 3] -> the rois [n, 4] that hold them, fingers up."""
     knuckles = (points[:, INDEX_PIP] + points[:, RING_PIP]) / 4 + points[:, MIDDLE_PIP] / 2
     up = (knuckles - points[:, WRIST])[:, :2]

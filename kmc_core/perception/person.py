@@ -129,11 +129,11 @@ def face_embedding(image: Tensor, landmarks: Tensor, nets: Perception) -> Tensor
     Euclidean distance between two embeddings: same person about 0.2-0.43, others 0.67 and more, threshold
     0.45.
     """
-    chip = crop(_as_frame(image), _chip_roi(landmarks)[None], CHIP)
+    chip = crop(_as_frame(image), chip_region(landmarks)[None], CHIP)
     return nets.face_identity(chip)[0][0].cpu()
 
 
-def _chip_roi(landmarks: Tensor) -> Tensor:
+def chip_region(landmarks: Tensor) -> Tensor:
     """The roi [4] of the identity net's chip: the similarity that brings five landmarks closest to their
     places."""
     found = [complex(*landmarks[point, :2].tolist()) for point in CHIP_POINTS]

@@ -5,6 +5,7 @@ import json
 import math
 import shlex
 import sys
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -22,28 +23,39 @@ from ..model.transformer import Animator, build_animator, start_at_prior
 from ..perception.suite import Perception
 from . import processes
 from .config import TrainConfig, read_config
+from .critic import PatchCritic
 from .data import Clips, prepare_folder, track_of
 from .distill_stage import distillation
-from .features import load_judges
-from .loop import Objective, start_state, train
+from .features import Judges
+from .loop import Draw, Objective, start_state, train
 from .noise import measure
 from .objectives import flow_matching_loss
 from .plan import plan
+from .state import TrainState
+from .strangers import Strangers, gap_of_strangers
 from .validate import SHEET_COLUMNS, evaluate, held_out
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+EXAMPLES = 1  # seed of the clips on which the gap of strangers is measured
 
 
 def build_model(params: AnimatorParams, config: TrainConfig) -> nn.ModuleDict:
-    """The animator and its text encoder, fresh or from config.start."""
+    """The animator and its text encoder, fresh or from config.start, and what the loss needs beside them."""
     torch.manual_seed(config.seed)
     text = TextEncoder(params.text)
     model = nn.ModuleDict({"animator": build_animator(params, config.seed), "text": text})
     if config.start:
         _, weights = load_animator_file(Path(config.start))
-        model.load_state_dict({name: value.float() for name, value in weights.items()})
+        model.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
         if config.restart_head:
             start_at_prior(cast(Animator, model["animator"]))
+    if config.trains:
+        for name, weight in model.named_parameters():
+            weight.requires_grad_(any(part in name for part in config.trains))
+    if config.loss.critic:
+        model["critic"] = PatchCritic(params.channels)
+    if config.loss.strangers:
+        model["strangers"] = Strangers()
     return model
 
 
@@ -52,6 +64,8 @@ def run_training(arguments: argparse.Namespace) -> None:
     processes.join()
     config = read_config(arguments.config)
     params = load_animator_file(Path(config.start))[0] if config.start else config.animator
+    if config.size:
+        params = replace(params, size=config.size)
     if arguments.dry_run:
         print(json.dumps({name: round(value, 2) for name, value in plan(params, config).items()}))
         return
@@ -63,6 +77,8 @@ def run_training(arguments: argparse.Namespace) -> None:
             )
         prepare(Path(config.data), params)
     clips = Clips.load(prepared, params)
+    if config.closeups:
+        clips = clips.closeups()
     if config.distill is not None:
         params, model, objective = distillation(config)
     else:
@@ -72,25 +88,30 @@ def run_training(arguments: argparse.Namespace) -> None:
         f"{len(clips)} clips",
         flush=True,
     )
+    draw = partial(clips.draw, batch=config.batch, frames=config.frames, views=config.views)
     train(
         start_state(model, config),
         config,
         params,
-        partial(clips.draw, batch=config.batch, frames=config.frames, views=config.views),
+        draw,
         objective,
         minutes=arguments.minutes,
+        adapt=partial(_meet_strangers, draw=draw) if "strangers" in model else None,
     )
 
 
 def _flow_matching(config: TrainConfig) -> Objective:
-    judges = load_judges(WEIGHTS / "perception") if config.feature_weight else None
-    return partial(
-        flow_matching_loss,
-        drop=config.drop,
-        features=judges,
-        feature_weight=config.feature_weight,
-        feature_clips=config.feature_clips,
-    )
+    judges = Judges.load(WEIGHTS / "perception") if config.loss.frames or config.loss.regions else None
+    return partial(flow_matching_loss, drop=config.drop, config=config.loss, judges=judges)
+
+
+def _meet_strangers(state: TrainState, draw: Draw) -> dict[str, float]:
+    """Measure on the same clips each time what strangers' motion costs, and perturb motion as strongly."""
+    examples = draw(torch.Generator().manual_seed(EXAMPLES)).to(processes.device())
+    gap = gap_of_strangers(state.model, examples)
+    strangers = cast(Strangers, state.model["strangers"])
+    strangers.follow(gap)
+    return {"gap_of_strangers": gap, "strangers": float(strangers.strength)}
 
 
 def run_prepare(arguments: argparse.Namespace) -> None:

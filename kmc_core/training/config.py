@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import KMCError
 from ..model.params import AnimatorParams, read_params
 from .distill_config import DistillConfig
+from .loss_config import LossConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,13 +36,15 @@ class TrainConfig:
     clip_norm: float = 1.0
     ema: float = 0.998
     drop: float = 0.1  # chance of dropping each condition of a clip
-    feature_weight: float = 0.0  # distance in our detectors' features
-    feature_clips: int = 4  # clips of the batch that the feature distance is measured on
+    loss: LossConfig = field(default_factory=LossConfig)
     save_every: int = 200
     seed: int = 0
     start: str = ""  # animator to start from; empty starts afresh
     animator: AnimatorParams = field(default_factory=AnimatorParams)  # sizes, where the run starts afresh
     restart_head: bool = False  # forget the last layer of `start`: begin at the prior itself
+    size: int = 0  # side of the pictures where it is another than that of `start`
+    trains: tuple[str, ...] = ()  # parts of the names of the weights that are trained; all when empty
+    closeups: bool = False  # draw only clips that show a face or a hand large
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -59,6 +62,10 @@ def read_config(path: Path) -> TrainConfig:
     try:
         if "distill" in values:
             values["distill"] = DistillConfig(**values["distill"])
+        if "loss" in values:
+            values["loss"] = LossConfig(**values["loss"])
+        if "trains" in values:
+            values["trains"] = tuple(values["trains"])
         if "animator" in values:
             values["animator"] = read_params(values["animator"])
         return TrainConfig(**values)

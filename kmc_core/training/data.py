@@ -24,13 +24,15 @@ from ..perception.head_pose import head_yaw
 from ..perception.person import face_embedding
 from ..perception.suite import Perception
 from ..subject.types import Subject, View
+from .batch import Batch
 from .noise import disturbed, doubtful, extracted
-from .objectives import Batch
+from .regions import regions
 from .shards import Pictures, Shard, read_shard
 
-PREPARED: Final = "6"  # raised when engines/kmc.py gives other conditions for the same clip
+PREPARED: Final = "7"  # raised when engines/kmc.py gives other conditions for the same clip
 BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
 EXTRACTED: Final = 0.125  # share of clips whose motion and poses our own extractor reads from the pictures
+LARGE: Final = 0.25  # side of a face's or a hand's region, share of the picture's: a close-up
 FEWEST_FACE_PIXELS: Final = 24.0  # a smaller face gives the identity net nothing
 
 
@@ -51,8 +53,14 @@ def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perc
             if f.name not in ("text", "keep") and (value := getattr(conditions, f.name)) is not None
         }
         row = {name: _to_bytes(name, value) if name in BYTES else value.half() for name, value in row.items()}
+        track = track_of(shard.frames, clip, slice(None))
         rows.append(
-            row | {"x0": shard.frames.images[clip].transpose(0, 1), "tokens": tokenize(words.caption).short()}
+            row
+            | {
+                "x0": shard.frames.images[clip].transpose(0, 1),
+                "tokens": tokenize(words.caption).short(),
+                "regions": regions(track).half(),
+            }
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
@@ -185,6 +193,12 @@ class Clips:
     def __len__(self) -> int:
         return len(self.tensors["x0"])
 
+    def closeups(self) -> "Clips":
+        """Those that show a face or a hand large in some frame."""
+        sides = self.tensors["regions"][..., 2].float().amax((1, 2))
+        large = sides >= LARGE * self.tensors["x0"].shape[-1]
+        return Clips({name: values[large] for name, values in self.tensors.items()})
+
     def draw(self, rng: torch.Generator, *, batch: int, frames: int, views: int) -> Batch:
         """A random batch: `frames` consecutive frames of every clip, the first view and up to views - 1
         others.
@@ -197,14 +211,14 @@ class Clips:
         t = {name: values[clips] for name, values in self.tensors.items()}
         for name in ("x0", "moved", "maps"):
             t[name] = t[name][:, :, part]
-        for name in ("hands", "hand_positions", "face"):
+        for name in ("hands", "hand_positions", "face", "regions"):
             t[name] = t[name][:, part]
         for name in ("references", "reference_maps"):
             t[name] = t[name][:, :count]
         conditions = {
             k: _from_bytes(k, v) if k in BYTES else v.float()
             for k, v in t.items()
-            if k not in ("x0", "tokens")
+            if k not in ("x0", "tokens", "regions")
         }
         tokens = t["tokens"].long()
         placeholder = torch.zeros(batch, tokens.shape[1], 1)  # the objective puts the encoded text here
@@ -212,6 +226,7 @@ class Clips:
             t["x0"].float() / 127.5 - 1,
             AnimatorConditions(text=placeholder, keep=torch.ones(batch, len(KEEP)), **conditions),
             tokens,
+            t["regions"].float(),
         )
 
 

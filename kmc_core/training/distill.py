@@ -22,8 +22,9 @@ from ..model.conditions import GUIDED, AnimatorConditions, batched
 from ..sampling.guidance import extrapolated, second_branch
 from ..sampling.schedule import shifted_sigmas
 from ..sampling.solve import stepped
+from .batch import Batch
+from .detail import detail_weight
 from .distill_config import DistillConfig
-from .objectives import Batch, detail_weight
 
 Network = Callable[[Tensor, Tensor, AnimatorConditions], Tensor]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from . import processes
-from .objectives import Batch
+from .batch import Batch
 from .state import TrainState
 
 ROWS: Final = 4  # clips of a sheet

@@ -14,9 +14,9 @@ from ..errors import KMCError
 from ..model.checkpoint import save_animator
 from ..model.params import AnimatorParams
 from . import processes
+from .batch import Batch
 from .config import TrainConfig
 from .journal import Journal
-from .objectives import Batch
 from .state import TrainState, load_state, save_state
 
 PROBE: Final = 512  # side of the matrices that tell how fast the machine is
@@ -43,9 +43,11 @@ def train(
     objective: Objective,
     *,
     minutes: float = math.inf,
+    adapt: Callable[[TrainState], dict[str, float]] | None = None,
 ) -> None:
     """Train until config.steps or for some minutes, resuming from config.out when it holds a checkpoint.
 
+    `adapt` may change the state at every checkpoint, before it is written, and tells its figures.
     Writes out/last.safetensors (everything), out/animator.safetensors (the averaged weights, fp16) and what
     the Journal keeps. A loss that is not a number stops the run; the last checkpoint stays.
     """
@@ -59,8 +61,11 @@ def train(
     try:
         while state.step < config.steps and processes.all_agree(time.monotonic() - began < minutes * 60):
             logs = train_step(state, config, draw, objective)
+            at_checkpoint = state.step % config.save_every == 0
+            if at_checkpoint and adapt is not None:
+                logs |= adapt(state)
             journal.figures(state.step, time.monotonic() - began, logs)
-            if state.step % config.save_every == 0:
+            if at_checkpoint:
                 save(state, out, params, config)
                 journal.sheet(state)
         save(state, out, params, config)

@@ -1,48 +1,25 @@
 """Training losses as functions (model, batch, rng) -> (loss, logs)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
+from typing import cast
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from ..model.conditions import AnimatorConditions
-from ..motion.draw import LIMB_CHANNELS
+from .batch import Batch
+from .critic import critic_losses
+from .detail import detail_weight
+from .features import Judges
+from .loss_config import LossConfig
+from .strangers import Strangers, as_stranger
 
 # Noise levels are drawn as sigmoid(N(2, 1)): the conditions nearly decide the result, so what counts are few
 # steps from much noise.
 SIGMA_MEAN, SIGMA_SPREAD = 2.0, 1.0
 SMALLEST_SIGMA = 0.3  # velocity weighting 1 / sigma stops growing here
-DETAIL = tuple(
-    k for k, name in enumerate(LIMB_CHANNELS) if name.startswith(("hand", "l_hand", "r_hand", "face"))
-)
-
-Features = Callable[[Tensor], list[Tensor]]  # pictures [N, 3, H, W] in 0..1 -> feature maps
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Clean clips x0 [B, C, F, H, W] in -1..1, their conditions and word ids [B, L]."""
-
-    x0: Tensor
-    conditions: AnimatorConditions
-    tokens: Tensor
-
-    def part(self, index: int, of: int) -> "Batch":
-        """One of `of` parts of the batch, as even as they can be."""
-        conditions = {
-            f.name: value.tensor_split(of)[index]
-            for f in fields(self.conditions)
-            if (value := getattr(self.conditions, f.name)) is not None
-        }
-        x0, tokens = (x.tensor_split(of)[index] for x in (self.x0, self.tokens))
-        return Batch(x0, replace(self.conditions, **conditions), tokens)
-
-    def to(self, device: torch.device) -> "Batch":
-        """Everything on the device."""
-        return Batch(self.x0.to(device), self.conditions.to(device), self.tokens.to(device))
+PLAIN = LossConfig()
 
 
 def flow_matching_loss(
@@ -51,46 +28,70 @@ def flow_matching_loss(
     rng: torch.Generator,
     *,
     drop: float,
-    features: Features | None = None,
-    feature_weight: float = 0.0,
-    feature_clips: int = 4,
+    config: LossConfig = PLAIN,
+    judges: Judges | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
-    """Clean-signal prediction with velocity weighting (JiT, 2511.13720): L1 on pixels and on their
-    gradients, more where limbs, hands and face are; and the distance in a detector's features, because
-    L1 alone prefers a blur.
+    """Clean-signal prediction with velocity weighting (JiT, 2511.13720): L1 on pixels, on their gradients and
+    on their change in time, more where limbs, hands and face are; and distances as our own nets see them,
+    because L1 alone prefers a blur.
     """
     x0 = batch.x0
-    size = len(x0)
-    sigma = torch.sigmoid(torch.randn(size, generator=rng) * SIGMA_SPREAD + SIGMA_MEAN).to(x0)
+    conditions = varied(model, batch, rng, drop=drop, config=config)
+    sigma = torch.sigmoid(torch.randn(len(x0), generator=rng) * SIGMA_SPREAD + SIGMA_MEAN).to(x0)
     noise = torch.randn(x0.shape, generator=rng).to(x0)
     z = torch.lerp(x0, noise, sigma[:, None, None, None, None])
-    keep = (torch.rand(batch.conditions.keep.shape, generator=rng) >= drop).to(x0)
-    conditions = replace(batch.conditions, text=model["text"](batch.tokens), keep=keep)
     x0_hat = model["animator"](z, sigma, conditions).float()
     weight = (
         detail_weight(conditions.maps, x0.shape[-2:])
         / sigma.clamp(min=SMALLEST_SIGMA)[:, None, None, None, None]
     )
-    pixels = (weight * (x0_hat - x0).abs()).mean()
-    edges = torch.stack(
-        [(weight * (slope(x0_hat, axis) - slope(x0, axis)).abs()).mean() for axis in (-2, -1)]
-    ).sum()
-    loss = pixels + edges
-    logs = {"l1": (x0_hat - x0).abs().mean().item(), "pixels": pixels.item(), "edges": edges.item()}
-    if features is not None and feature_weight > 0:
-        distance = feature_distance(features, x0_hat[:feature_clips], x0[:feature_clips])
-        loss = loss + feature_weight * distance
-        logs["features"] = distance.item()
+    off = x0_hat - x0
+    parts = {
+        "pixels": (1.0, (weight * off.abs()).mean()),
+        "edges": (1.0, sum((weight * slope(off, axis).abs()).mean() for axis in (-2, -1))),
+    }
+    if config.steady and x0.shape[2] > 1:
+        parts["steady"] = (config.steady, (weight[:, :, 1:] * off.diff(dim=2).abs()).mean())
+    if judges is not None:
+        parts |= judged(judges, x0_hat, batch, config, rng)
+    if config.critic:
+        opinion, own = critic_losses(model["critic"], _fold(x0_hat), _fold(x0))
+        parts |= {"critic": (config.critic, opinion), "critic_own": (1.0, own)}
+    loss = sum(w * value for w, value in parts.values())
+    logs = {"l1": off.abs().mean().item()} | {name: value.item() for name, (_, value) in parts.items()}
     return loss, logs | {"loss": loss.item()}
 
 
-def detail_weight(maps: Tensor, size: torch.Size) -> Tensor:
-    """Weight [B, 1, F, H, W]: 1 on the background, 3 on limbs, 6 on hands and features of the face."""
-    frames = maps.shape[2]
-    folded = rearrange(maps, "b c f h w -> (b f) c h w")
-    limbs, detail = folded[:, :-1].amax(1, keepdim=True), folded[:, DETAIL].amax(1, keepdim=True)
-    weight = 1 + 2 * F.max_pool2d(limbs, 5, 1, 2) + 3 * F.max_pool2d(detail, 3, 1, 1)
-    return rearrange(F.interpolate(weight, size=size, mode="bilinear"), "(b f) c h w -> b c f h w", f=frames)
+def varied(
+    model: nn.ModuleDict, batch: Batch, rng: torch.Generator, *, drop: float, config: LossConfig
+) -> AnimatorConditions:
+    """The batch's conditions with the encoded text, some of them dropped, a stranger's motion and a frame that
+    is carried over.
+    """
+    conditions = replace(batch.conditions, text=model["text"](batch.tokens))
+    keep = (torch.rand(conditions.keep.shape, generator=rng) >= drop).to(batch.x0)
+    if config.strangers:
+        strength = config.strangers * float(cast(Strangers, model["strangers"]).strength)
+        conditions = as_stranger(conditions, strength, rng)
+    if config.carried and torch.rand((), generator=rng) < config.carried and batch.x0.shape[2] > 1:
+        conditions = replace(conditions, carried=batch.x0[:, :, :1])
+    return replace(conditions, keep=keep)
+
+
+def judged(
+    judges: Judges, x0_hat: Tensor, batch: Batch, config: LossConfig, rng: torch.Generator
+) -> dict[str, tuple[float, Tensor]]:
+    """Weights and distances of what our own nets see, clips in -1..1."""
+    found = {}
+    if config.frames:
+        made, true = (_fold(x[: config.clips]) / 2 + 0.5 for x in (x0_hat, batch.x0))
+        found["features"] = (config.frames, judges.frames(made, true))
+    if config.regions and batch.regions is not None:
+        made, true = (_fold(x) / 2 + 0.5 for x in (x0_hat, batch.x0))
+        distance = judges.regions(made, true, batch.regions.flatten(0, 1), config.each, rng)
+        if distance is not None:
+            found["regions"] = (config.regions, distance)
+    return found
 
 
 def slope(x: Tensor, axis: int) -> Tensor:
@@ -98,15 +99,5 @@ def slope(x: Tensor, axis: int) -> Tensor:
     return x - x.roll(-1, axis)
 
 
-def feature_distance(features: Features, x0_hat: Tensor, x0: Tensor) -> Tensor:
-    """Mean relative L1 between a detector's features of prediction and truth, clips [B, 3, F, H, W] in
-    -1..1.
-    """
-    hat, true = (rearrange(x, "b c f h w -> (b f) c h w") / 2 + 0.5 for x in (x0_hat, x0))
-    with torch.no_grad():
-        wanted = features(true)
-    got = features(hat)
-    distances = [
-        (a - b).abs().mean() / b.abs().mean().clamp(min=1e-6) for a, b in zip(got, wanted, strict=True)
-    ]
-    return torch.stack(distances).mean()
+def _fold(clips: Tensor) -> Tensor:
+    return rearrange(clips, "b c f h w -> (b f) c h w")

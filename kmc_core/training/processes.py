@@ -50,7 +50,8 @@ def share(model: nn.ModuleDict) -> None:
             fully_shard(block)
             for method in ("encode_reference", "encode_context"):
                 register_fsdp_forward_method(block, method)
-        fully_shard(module)
+        if any(True for _ in module.parameters()):
+            fully_shard(module)
 
 
 def own_parts(parts: int) -> range:

@@ -247,7 +247,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=2560)
     parser.add_argument("--per-shard", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--size", type=int, default=192)
     parser.add_argument(
         "--mocap", type=Path, default=DEFAULT_FOLDER, help="folder with 01_01.bvh and 01_03.bvh"
     )
