@@ -143,8 +143,8 @@ def face_scores(found: Reading, read: Reading, face: FaceMotion, gallery: Galler
 
 
 def first_of_few(likeness: Tensor, owner: Tensor, who: int) -> Tensor:
-    """Chance [F] that the subject `who` is the most alike among itself and SUBJECTS - 1 others, drawn from all;
-    likeness [F, R] to faces of the subjects `owner` [R].
+    """Chance [F] that the subject `who` is the most alike among itself and SUBJECTS - 1 others, drawn from
+    all; likeness [F, R] to faces of the subjects `owner` [R].
     """
     names = owner.unique()
     best = torch.stack([likeness[:, owner == name].amax(-1) for name in names], -1)  # F S

@@ -133,8 +133,8 @@ def held_out_cases(folder: Path, clips: int, nets: Perception) -> Iterator[Case]
 
 
 def gallery_of(subjects: Sequence[tuple[Pictures, int]], read: Callable[[Tensor], Reading]) -> Gallery:
-    """Faces of subjects (reference pictures, number of the clip there), numbered as they come, from those views
-    that show a large face.
+    """Faces of subjects (reference pictures, number of the clip there), numbered as they come, from those
+    views that show a large face.
     """
     embeddings, owner = [], []
     for number, (faces, clip) in enumerate(subjects):

@@ -1,9 +1,9 @@
 """What each part of the animator is there for: make -s benchmark NAME=ablations [QUICK=1]
 
-The same weights are trained on for the same few steps, on clips that show hands or faces large, each time without
-one part, and judged on held-out clips by the metrics that the part is there for, beside the whole. Small scale: a
-minute of training each, which can show a direction and no size. Needs prepared training clips (`make prepare ARGS="--data data/truth/train"`) and held-out
-ones. Prints one JSON object as its last line.
+The same weights are trained on for the same few steps, on clips that show hands or faces large, each time
+without one part, and judged on held-out clips by the metrics that the part is there for, beside the whole. Small
+scale: a minute of training each, which can show a direction and no size. Needs prepared training clips
+(`make prepare ARGS="--data data/truth/train"`) and held-out ones. Prints one JSON object as its last line.
 """
 
 import argparse
@@ -126,18 +126,20 @@ def main() -> None:
         start=str(args.start), restart_head=True, loss=loss,
     )  # fmt: skip
     begun = time.monotonic()
+
+    def told(new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        print(f"{time.monotonic() - begun:.0f} s\n{table(new)}", file=sys.stderr, flush=True)
+        return new
+
     whole = trained(config, params, prepared, unchanged)
-    rows = []
+    few, many = (turned(whole, count, params, people) for count in VIEWS)
+    rows = told([row(f"{VIEWS[0]} view instead of {VIEWS[1]}, turned", "l1_person", many, few)])
     scored = {unchanged: judged(whole, cases, unchanged, nets), strange: judged(whole, cases, strange, nets)}
     for name, ablation in ablations(loss).items():
         model = trained(replace(config, **ablation.config), params, prepared, ablation.told)
         change = ablation.judged if ablation.told is unchanged else ablation.told
         found = judged(model, cases, change, nets)
-        new = [row(f"without {name}", m, scored[ablation.judged], found) for m in ablation.metrics]
-        print(f"{time.monotonic() - begun:.0f} s\n{table(new)}", file=sys.stderr, flush=True)
-        rows += new
-    few, many = (turned(whole, count, params, people) for count in VIEWS)
-    rows.append(row(f"{VIEWS[0]} view instead of {VIEWS[1]}, turned", "l1_person", many, few))
+        rows += told([row(f"without {name}", m, scored[ablation.judged], found) for m in ablation.metrics])
     print(table(rows), file=sys.stderr)
     took = round(time.monotonic() - begun)
     print(json.dumps({"steps": steps, "clips": clips, "seconds": took, "rows": rows}))

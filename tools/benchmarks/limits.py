@@ -1,8 +1,8 @@
 """How well a result can be read at a resolution: make -s benchmark NAME=limits [QUICK=1] [ARGS="--size 192"]
 
-Held-out clips with exact truth: the truth itself slightly degraded, read by the same detectors as every result. It
-shows how much of hands, expression and identity survives the resolution, and so what an animator can reach
-there; beside the floor (copy the reference) and the prior alone. Prints one JSON object as its last line.
+Held-out clips with exact truth: the truth itself slightly degraded, read by the same detectors as every
+result. It shows how much of hands, expression and identity survives the resolution, and so what an animator can
+reach there; beside the floor (copy the reference) and the prior alone. Prints one JSON object as its last line.
 """
 
 import argparse
@@ -22,7 +22,7 @@ sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").reso
 
 from kmc_core.evaluate.reading import read_pictures  # noqa: E402
 from kmc_core.evaluate.report import Figures, Measured, summarize, tables  # noqa: E402
-from kmc_core.evaluate.score import Gallery, Truth, score  # noqa: E402
+from kmc_core.evaluate.score import Truth, score  # noqa: E402
 from kmc_core.model.params import AnimatorParams  # noqa: E402
 from kmc_core.perception.suite import Perception  # noqa: E402
 from kmc_core.training.data import clip_conditions, track_of  # noqa: E402
