@@ -3,9 +3,9 @@
     python tools/learning_curve.py measure runs/mini_clips/steps/*.safetensors --clips 16
     python tools/learning_curve.py plot docs/logs/mini_body.jsonl docs/logs/mini_clips.jsonl
 
-`measure` appends a line for each checkpoint to docs/logs/held_out.jsonl; run and step are those that the checkpoint
-tells. `plot` draws the stages' logs (metrics.jsonl of a run, named as the run) one after the other, and below them
-what was measured, into docs/images/learning_curve.png.
+`measure` appends a line for each checkpoint to docs/logs/held_out.jsonl; run and step are those that the
+checkpoint tells. `plot` draws the stages' logs (metrics.jsonl of a run, named as the run) one after the
+other, and below them what was measured, into docs/images/learning_curve.png.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def plot(arguments: argparse.Namespace) -> None:
     measured = [row for row in measured if row["run"] in starts]
     panels = [losses(stages, starts, name) for name in ("loss", "l1")]
     panels += [held_out(measured, starts, name) for name in SHOWN if any(_has(row, name) for row in measured)]
-    draw(panels, [(name, start) for name, start in starts.items()], total, arguments.out)
+    draw(panels, list(starts.items()), total, arguments.out)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

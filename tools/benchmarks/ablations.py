@@ -1,9 +1,10 @@
 """What each part of the animator is there for: make -s benchmark NAME=ablations [QUICK=1]
 
 The same weights are trained on for the same few steps, on clips that show hands or faces large, each time
-without one part, and judged on held-out clips by the metrics that the part is there for, beside the whole. Small
-scale: a minute of training each, which can show a direction and no size. Needs prepared training clips
-(`make prepare ARGS="--data data/truth/train"`) and held-out ones. Prints one JSON object as its last line.
+without one part, and judged on held-out clips by the metrics that the part is there for, beside the whole.
+Small scale: a minute of training each, which can show a direction and no size. Needs prepared training
+clips (`make prepare ARGS="--data data/truth/train"`) and held-out ones. Prints one JSON object as its last
+line.
 """
 
 import argparse
@@ -186,7 +187,8 @@ def judged(model: nn.ModuleDict, cases: Sequence[Case], change: Change, nets: Pe
 @torch.no_grad()
 def made(model: nn.ModuleDict, told: AnimatorConditions, seed: int) -> Tensor:
     """Frames [F, 3, H, W] in 0..1."""
-    clip = sample(model["animator"], told, steps=SAMPLING, rng=torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
+    rng = torch.Generator().manual_seed(seed)
+    clip = sample(model["animator"], told, steps=SAMPLING, rng=rng)  # type: ignore[arg-type]
     return (clip[0].transpose(0, 1) / 2 + 0.5).clamp(0, 1)
 
 

@@ -1,8 +1,9 @@
 """How well a result can be read at a resolution: make -s benchmark NAME=limits [QUICK=1] [ARGS="--size 192"]
 
 Held-out clips with exact truth: the truth itself slightly degraded, read by the same detectors as every
-result. It shows how much of hands, expression and identity survives the resolution, and so what an animator can
-reach there; beside the floor (copy the reference) and the prior alone. Prints one JSON object as its last line.
+result. It shows how much of hands, expression and identity survives the resolution, and so what an animator
+can reach there; beside the floor (copy the reference) and the prior alone. Prints one JSON object as its
+last line.
 """
 
 import argparse

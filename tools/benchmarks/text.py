@@ -1,11 +1,11 @@
 """Does the animator do what a prompt says? make -s benchmark NAME=text [ARGS="--weights FILE"]
 
-20 prompts, captions of held-out clips with one thing changed: the background, the shirt's colour, or the camera,
-whose words *Apply Camera* turns into geometry. A colour is followed when, of all colours that captions know, the
-named one is nearest (OKLab) to the mean of the part; a camera when the person is moved to within half of the
-move. The background is also asked for with its condition blank, because the picture's own scene is a condition.
-`read_right` tells how often the measure reads the true caption's colour in the truth. Beside it what a changed
-prompt costs in body PCK. Prints one JSON object as its last line.
+20 prompts, captions of held-out clips with one thing changed: the background, the shirt's colour, or the
+camera, whose words *Apply Camera* turns into geometry. A colour is followed when the part's mean is nearer
+(OKLab) to it than to the colour that the caption named before; a camera when the person is moved to within
+half of the move. The background is also asked for with its condition blank, because the picture's own scene
+is a condition. `read_right` tells how often the same measure reads the true caption's colour in the truth.
+Beside it what a changed prompt costs in body PCK. Prints one JSON object as its last line.
 """
 
 import argparse
@@ -46,8 +46,10 @@ from kmc_core.training.shards import Shard  # noqa: E402
 from kmc_core.training.validate import build, held_out  # noqa: E402
 
 COLOURS: Final = ("red", "green", "blue", "yellow", "purple", "orange", "pink")
-CAMERAS: Final = ("camera zooms in", "camera zooms out", "camera pans left", "camera pans right", "camera tilts up",
-                  "camera rolls left")  # fmt: skip
+CAMERAS: Final = (
+    "camera zooms in", "camera zooms out", "camera pans left", "camera pans right", "camera tilts up",
+    "camera rolls left",
+)  # fmt: skip
 SHIRT: Final = re.compile(r" in an? (\w+) shirt and ")
 PLAIN: Final = re.compile(r"plain (\w+) background")
 STEPS: Final = 4
@@ -176,14 +178,15 @@ def repainted(
     way = named(asked) - start
     truth = mean_colour(clip.shard.frames.images[clip.number].float() / 255, where)
     row = {
-        "asked": asked, "was": own, "read_right": nearest(truth) == own, "reads_as": nearest(end),
-        "followed": nearest(end) == asked,
+        "asked": asked, "was": own, "read_right": not nearer(truth, asked, own),
+        "followed": nearer(end, asked, own),
         "share_of_the_way": round(float((end - start) @ way / way.square().sum()), 4),
-        "pck": round(clip.pck(before, clip.motion()), 4), "pck_asked": round(clip.pck(after, clip.motion()), 4),
+        "pck": round(clip.pck(before, clip.motion()), 4),
+        "pck_asked": round(clip.pck(after, clip.motion()), 4),
     }  # fmt: skip
     if without is not None:
         painted = mean_colour(clip.made(without(told)), where)
-        row |= {"followed_when_blank": nearest(painted) == asked, "reads_when_blank": nearest(painted)}
+        row |= {"followed_when_blank": nearer(painted, asked, own)}
     return row
 
 
@@ -204,9 +207,9 @@ def named(colour: str) -> Tensor:
     return to_oklab(torch.tensor(PALETTE[colour]).view(1, 3, 1, 1)).flatten()
 
 
-def nearest(colour: Tensor) -> str:
-    """The name of a colour [3] in OKLab."""
-    return min(PALETTE, key=lambda name: float((named(name) - colour).norm()))
+def nearer(colour: Tensor, one: str, other: str) -> bool:
+    """Whether a colour [3] in OKLab is nearer to one named colour than to another."""
+    return bool((colour - named(one)).norm() < (colour - named(other)).norm())
 
 
 def filmed(clips: list[Clip], count: int) -> Iterator[tuple[Clip, str]]:

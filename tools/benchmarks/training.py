@@ -1,9 +1,9 @@
 """What a training step costs: make -s benchmark NAME=training [QUICK=1] [ARGS="--config FILE --threads 2"]
 
-Clips a second, the share of what a large matrix product reaches on the same threads in the same run, and where
-the time goes. One thread is timed by its processor time, so that other work on the machine counts less; several by
-the clock. Needs prepared clips (`make prepare ARGS="--data data/truth/train"`). Prints one JSON object as its last
-line.
+Clips a second, the share of what a large matrix product reaches on the same threads in the same run, and
+where the time goes. One thread is timed by its processor time, so that other work on the machine counts
+less; several by the clock. Needs prepared clips (`make prepare ARGS="--data data/truth/train"`). Prints one
+JSON object as its last line.
 """
 
 import argparse
