@@ -103,7 +103,9 @@ def page(figures: Figures, sheet: str, columns: Sequence[str], command: str, mad
 Made by `{command}`, {made}. Figures with 95 % intervals over clips (bootstrap). AED and APD
 compare what detectors read in a result with what they read in the truth, where both show a face; joints are
 compared with exact ones. Flicker is the change along the truth's flow against the truth's own. A face
-counts from 16 pixels on, for identity from 30. Beyond rendered people: [out of domain](out_of_domain.md).
+counts from 16 pixels on, for identity from 30; rank-1 is among 20 of the subjects, drawn at random: the
+benchmark `quality` asks it of people who are enrolled with close-ups. Beyond rendered people:
+[out of domain](out_of_domain.md).
 
 ![{", ".join(columns)}]({sheet})
 
