@@ -16,7 +16,8 @@ PY = "$$($(HOST_TOOL) path --python)"
 # One sentence when a user's own Python lacks what a verb needs.
 NEEDS = $(HOST_TOOL) needs
 
-BENCHMARKS = actions engines enhancer identity nets perception preflight prior quality retarget rss smooth speed stages tracks viewer
+BENCHMARKS = ablations actions engines enhancer identity limits nets perception preflight prior quality retarget \
+  rss smooth speed stages text tracks training viewer
 
 .DEFAULT_GOAL := help
 .PHONY: help setup browser rendering demo test check format host truth prepare train evaluate benchmark

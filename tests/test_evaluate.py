@@ -12,8 +12,8 @@ from kmc_core.evaluate.animation import evaluate_animation
 from kmc_core.evaluate.blind import AXES, pairs, score_answers, write_sheet
 from kmc_core.evaluate.metrics import colour_difference, flow, turn_between, warp_error
 from kmc_core.evaluate.reading import Reading
-from kmc_core.evaluate.report import Measured, as_json, summarize, tables
-from kmc_core.evaluate.score import Gallery, Truth, score
+from kmc_core.evaluate.report import Measured, as_json, difference, estimate, summarize, tables
+from kmc_core.evaluate.score import SUBJECTS, Gallery, Truth, first_of_few, score
 from kmc_core.motion.types import FaceMotion, Track
 from media import astronaut, perception
 from moving_person import character, person
@@ -114,6 +114,27 @@ def test_intervals_hold_the_value_and_a_group_without_a_metric_leaves_it_out():
     assert summarize(clips) == found
     assert json.loads(as_json(found))["face"]["animator"]["body_pck"]["value"] > 0
     assert "### full" in tables(found) and "body PCK@0.1" in tables(found)
+
+
+def test_a_difference_on_the_same_clips_is_surer_than_both_figures():
+    hard = [{"aed": (0.01 * (i % 7), 1.0)} for i in range(30)]
+    harder = [{"aed": (0.01 * (i % 7) + 0.005, 1.0)} for i in range(30)]
+    apart, one = difference(harder, hard, "aed"), estimate(hard, "aed")
+    assert apart is not None and one is not None
+    assert apart.value == pytest.approx(0.005) and apart.high - apart.low < 0.1 * (one.high - one.low)
+    assert difference(hard, [{} for _ in hard], "aed") is None
+
+
+def test_a_face_is_recognised_among_few_however_many_there_are():
+    owner = torch.arange(2 * SUBJECTS).repeat_interleave(2)  # two pictures of each
+    best, second, last = (torch.linspace(0.5, 0, len(owner)) for _ in range(3))
+    best[owner == 7] = torch.tensor([0.0, 0.9])  # one picture that is alike is enough
+    second[owner == 7] = 0.495  # only one other subject is ahead
+    last[owner == 7] = -1
+    chance = first_of_few(torch.stack([best, second, last]), owner, 7)
+    assert chance[0] == 1 and chance[2] == 0
+    # Among 20 of 40, the one that is ahead is one of the 19 others with chance 19 / 39.
+    assert chance[1].item() == pytest.approx(1 - 19 / 39)
 
 
 def test_an_animation_is_measured_against_its_motion():

@@ -23,7 +23,7 @@ IDS = [
         "PreviewMotion", "ReadProvenance", "RefineParts", "RestoreDetail", "RetargetMotion",
         "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson", "SelectView", "SmoothMotion",
         "TrimMotion", "VideoInfo",
-    )  # fmt: skip
+    )
 ]  # fmt: skip
 
 

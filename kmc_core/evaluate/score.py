@@ -1,8 +1,10 @@
 """One clip of one method against its truth. Every figure is a sum and its weight, so that clips add up."""
 
 from dataclasses import dataclass
+from math import comb
 from typing import Final, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -27,6 +29,7 @@ Scores = dict[str, tuple[float, float]]  # metric -> sum and weight; their quoti
 REACH: Final = 0.1  # PCK: share of the longer side of the box around the person's (the hand's) joints
 FACE_PIXELS: Final = 16.0  # of the longer side; smaller faces show detectors no expression
 IDENTITY_PIXELS: Final = 30.0  # the same for the identity net
+SUBJECTS: Final = 20  # among which a face has to be the most alike of its own subject
 METRICS: Final = {  # name -> heading, and whether more is better
     "psnr": ("PSNR", True),
     "ssim": ("SSIM", True),
@@ -46,7 +49,7 @@ METRICS: Final = {  # name -> heading, and whether more is better
 
 
 class Gallery(NamedTuple):
-    """Faces of all subjects, from pictures that no result is made of or compared with."""
+    """Faces of all subjects, from their reference pictures."""
 
     embeddings: Tensor  # [R, 128]
     owner: Tensor  # [R] number of the subject
@@ -131,9 +134,22 @@ def face_scores(found: Reading, read: Reading, face: FaceMotion, gallery: Galler
         return scores
     likeness = F.cosine_similarity(found.embeddings[:, None], gallery.embeddings[None], dim=-1)  # F R
     own = likeness[:, gallery.owner == who].amax(-1)
-    hit = gallery.owner[likeness.argmax(-1)] == who
     both = shown & seen
     return scores | {
         "id_sim": (float(own[both].sum()), float(both.sum())),
-        "id_rank1": (float((hit & both).sum()), float(shown.sum())),  # a face that is not found is nobody's
+        # A face that is not found is nobody's.
+        "id_rank1": (float(first_of_few(likeness, gallery.owner, who)[both].sum()), float(shown.sum())),
     }
+
+
+def first_of_few(likeness: Tensor, owner: Tensor, who: int) -> Tensor:
+    """Chance [F] that the subject `who` is the most alike among itself and SUBJECTS - 1 others, drawn from
+    all; likeness [F, R] to faces of the subjects `owner` [R].
+    """
+    names = owner.unique()
+    best = torch.stack([likeness[:, owner == name].amax(-1) for name in names], -1)  # F S
+    ahead = (best[:, names != who] > best[:, names == who]).sum(-1)
+    others = len(names) - 1
+    drawn = min(SUBJECTS - 1, others)
+    chances = [comb(others - int(count), drawn) / comb(others, drawn) for count in ahead]
+    return likeness.new_tensor(chances)

@@ -5,7 +5,7 @@ Held-out people do held-out motions; the motion is given on the character's own 
 exact truth. The driver is somebody else who does the same elsewhere.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from ..perception.suite import Perception
 from ..sampling.solve import sample
 from .data import clip_conditions, track_of
 from .kept_readings import kept_reading
-from .shards import Shard, read_shard
+from .shards import Pictures, Shard, read_shard
 from .truth import DRIVERS
 
 COPY, DRIVER, PRIOR, ANIMATOR, TRUTH = METHODS = (
@@ -76,7 +76,8 @@ def evaluate(
     params, state = load_animator_file(weights)
     animator, text = build(params, state)
     cases = [case for folder in folders for case in held_out_cases(folder, clips, nets)]
-    gallery = gallery_of(cases)
+    subjects = [(case.shard.references, case.clip) for case in cases]
+    gallery = gallery_of(subjects, lambda picture: cases[0].read(picture, keep=True))
     rows, measured = [], []
     for index, case in enumerate(cases):
         words = case.shard.words[case.clip]
@@ -131,17 +132,15 @@ def held_out_cases(folder: Path, clips: int, nets: Perception) -> Iterator[Case]
         yield Case(shard, clip, other.frames.images[same].float() / 255, folder.with_name("readings"), nets)
 
 
-def gallery_of(cases: list[Case]) -> Gallery:
-    """Faces of the subjects, numbered as the cases, from those reference views that show a large face."""
+def gallery_of(subjects: Sequence[tuple[Pictures, int]], read: Callable[[Tensor], Reading]) -> Gallery:
+    """Faces of subjects (reference pictures, number of the clip there), numbered as they come, from those
+    views that show a large face.
+    """
     embeddings, owner = [], []
-    for number, case in enumerate(cases):
-        faces = case.shard.references
-        large = (faces.face_confidence[case.clip] > 0) & (
-            face_sizes(faces.landmarks[case.clip]) >= IDENTITY_PIXELS
-        )
+    for number, (faces, clip) in enumerate(subjects):
+        large = (faces.face_confidence[clip] > 0) & (face_sizes(faces.landmarks[clip]) >= IDENTITY_PIXELS)
         for view in torch.nonzero(large)[:, 0].tolist():
-            picture = faces.images[case.clip, view, None].float() / 255
-            embedding = case.read(picture, keep=True).embeddings[0]
+            embedding = read(faces.images[clip, view, None].float() / 255).embeddings[0]
             if embedding.any():
                 embeddings.append(embedding)
                 owner.append(number)

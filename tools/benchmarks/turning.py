@@ -24,9 +24,9 @@ SIDES = (0, 180, 90, -90, 45, -45, 135, -135)
 
 @dataclass(frozen=True)
 class Turning:
-    """One person: pictures of all SIDES, and a film in which it turns."""
+    """One person: pictures of all sides, and a film in which it turns."""
 
-    subject: Subject  # its views are those of SIDES
+    subject: Subject  # its views are those of the sides
     motion: Motion  # of the film, in the pictures' pixels
     frames: Tensor  # [F, 3, H, W] 0..1
     masks: Tensor  # [F, 1, H, W] 0..1
@@ -34,13 +34,19 @@ class Turning:
 
 
 def turning_person(
-    studio: Studio, name: str, shot: Shot, size: tuple[int, int], yaws: NDArray[np.float64], play: str
+    studio: Studio,
+    name: str,
+    shot: Shot,
+    size: tuple[int, int],
+    yaws: NDArray[np.float64],
+    play: str,
+    sides: tuple[int, ...] = SIDES,
 ) -> Turning:
-    """A held-out person who does the gesture `play` while it turns by yaws [F] degrees."""
+    """A held-out person who does the gesture `play` while it turns by yaws [F] degrees; seen from `sides`."""
     rng = np.random.default_rng(list(name.encode()))
     person = shape_person(random_person(name, rng), studio.body, rng)
     rest = studio.body.rest_heads(person.phenotype, person.shape)
-    calm = [_pose(rest, "nod", np.zeros(1), np.radians([side]), rng, 0.0) for side in SIDES]
+    calm = [_pose(rest, "nod", np.zeros(1), np.radians([side]), rng, 0.0) for side in sides]
     film = _pose(rest, play, np.arange(len(yaws)) / FPS, np.radians(yaws), rng, 0.4)
     pose = joined([*calm, film])
     out = posed(studio, person, pose)
@@ -61,13 +67,13 @@ def turning_person(
     ]
     track = to_motion(truth, FPS, size).tracks[0]
     views = []
-    for index, side in enumerate(SIDES):
+    for index, side in enumerate(sides):
         seen = part(track, slice(index, index + 1))
         hidden = seen.face is None or float(seen.face.confidence[0]) == 0
         kind = "back" if hidden else "full" if shot == "full" else "half"
         pose_of = replace(seen, face=None) if hidden else seen
         views.append(View(images[index], masks[index], pose_of, float(np.radians(side)), kind))
-    rest_of = slice(len(SIDES), None)
+    rest_of = slice(len(sides), None)
     motion = Motion(FPS, size, (part(track, rest_of),))
     subject = Subject(name, tuple(views), person.words)
     return Turning(subject, motion, images[rest_of], masks[rest_of], torch.from_numpy(yaws).float())
