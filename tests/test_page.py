@@ -46,8 +46,9 @@ OVERLAPS = """(() => {
 SHOWING = """app.graph._nodes.filter((node) => node.imgs?.length || node.videoContainer
     || document.querySelector(`[data-node-id="${node.id}"] :is(img, video)`)).map((node) => node.type)"""
 # Points of light in the viewer of Preview Motion, whose stage is black where no limb is.
-# It draws when its file has come, which takes a while on a busy machine.
+# It draws when it is in sight and its file has come, which takes a while on a busy machine.
 VIEWER = """(async () => {
+    app.canvas.centerOnNode(app.graph._nodes.find(({ type }) => type === 'KMC_PreviewMotion'))
     const points = () => {
         const canvas = document.querySelector('.kmc-motion-viewer').shadowRoot.querySelector('.picture')
         const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)

@@ -41,6 +41,7 @@ from kmc_core.sampling.solve import sample  # noqa: E402
 from kmc_core.subject.catalogue import list_subjects  # noqa: E402
 from kmc_core.subject.library import save_subject  # noqa: E402
 from kmc_core.subject.types import Subject, View  # noqa: E402
+from kmc_core.training.staging import Shot  # noqa: E402
 from kmc_core.training.studio import Studio  # noqa: E402
 from kmc_core.training.validate import build  # noqa: E402
 
@@ -49,6 +50,7 @@ COUNTS = (1, 2, 4, 8)
 TURNED = 60.0  # degrees from which a person shows its side
 FACES = {"front": (0.0, 30.0), "turned": (30.0, 60.0), "side": (60.0, 75.0)}  # degrees; further shows no face
 GESTURES = ("wave", "reach", "point", "raise")
+OTHERS: dict[str, Shot] = {"b": "full", "c": "half", "d": "half"}  # people whose colours are held as well
 STEPS = 4
 SUBJECTS = 500
 WEIGHTS = ROOT / "weights/animator/kmc_mini.safetensors"
@@ -67,6 +69,12 @@ def main() -> None:
     figures = views | choices(studio, nets, 2 if quick else 8)
     sway = 75 * np.sin(np.linspace(0, 3 * np.pi, 160))  # so that what shows of the person changes
     figures |= {"colour": drift(turning_person(studio, "val-colour", "half", SIZE, sway, "wave"))}
+    figures |= {
+        "colour_others": [
+            drift(turning_person(studio, f"val-colour-{name}", shot, SIZE, sway, "reach"))
+            for name, shot in ({} if quick else OTHERS).items()
+        ]
+    }
     figures |= {"library": listing(), "enhancer_slots": round(score(wishes())[0], 4)}
     figures |= {"enhancer_slots_held_out": round(score(wishes(held_out=True))[0], 4)}
     print(json.dumps(figures | {"load_average": os.getloadavg()[0]}))
