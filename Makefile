@@ -17,7 +17,7 @@ PY = "$$($(HOST_TOOL) path --python)"
 NEEDS = $(HOST_TOOL) needs
 
 BENCHMARKS = ablations actions engines enhancer identity limits nets perception preflight prior quality retarget \
-  rss smooth speed text tracks training viewer
+  rss smooth speed stages text tracks training viewer
 
 .DEFAULT_GOAL := help
 .PHONY: help setup browser rendering demo test check format host truth prepare train evaluate benchmark

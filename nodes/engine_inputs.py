@@ -15,9 +15,13 @@ STRENGTHS = {"body_strength": "body", "hand_strength": "hands", "face_strength":
 
 def main_inputs() -> list[Any]:
     """Model, prompts, motion, identity and size."""
+    return [*given_inputs(), *size_inputs()]
+
+
+def size_inputs() -> list[Any]:
+    """Width and height."""
     follows = "0 follows the other side in the picture's shape; both 0: the area the engine was trained for."
     return [
-        *given_inputs(),
         io.Int.Input("width", default=0, min=0, max=4096, step=16, tooltip=f"Width of the result. {follows}"),
         io.Int.Input(
             "height", default=0, min=0, max=4096, step=16, tooltip=f"Height of the result. {follows}"

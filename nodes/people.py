@@ -1,12 +1,17 @@
-"""Several people: how many to follow and which, and taking one of them out of a motion."""
+"""Several people: how many to follow and which, taking one out of a motion, two characters in one scene."""
 
 from typing import get_args
 
 from comfy_api.latest import io
 
+from ..kmc_core.engines.identity import shown_subject
+from ..kmc_core.engines.together import Front, Member, put_together, together_report
+from ..kmc_core.host.media import image_of, rgb_of
+from ..kmc_core.host.nets import hooks
 from ..kmc_core.motion.people import By, select_person
 from ..kmc_core.perception.who import Choose
 from . import sockets
+from .common_inputs import FILLED, WHOLE, framing_input
 
 
 def people_inputs() -> list:
@@ -91,4 +96,73 @@ class SelectPerson(io.ComfyNode):
         return io.NodeOutput(chosen)
 
 
-NODES = [SelectPerson]
+class ComposePeople(io.ComfyNode):
+    """See kmc_core.engines.together."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="KMC_ComposePeople",
+            display_name="Compose People",
+            category="KMC/animate",
+            description=(
+                "Put two animated characters into one scene, each in the place of the person of the video "
+                "that it follows."
+            ),
+            search_aliases=["multi person", "two characters", "composite"],
+            inputs=[
+                io.Image.Input("images", tooltip="The first character's animation; its scene is kept."),
+                sockets.Motion.Input(
+                    "motion", tooltip="Its fitted motion, from Retarget Motion with placement match video."
+                ),
+                sockets.Identity.Input("identity", tooltip="The identity that it was made with."),
+                io.Image.Input("images_2", tooltip="The second character's animation, of as many frames."),
+                sockets.Motion.Input(
+                    "motion_2",
+                    tooltip="Its fitted motion: another person, also with placement match video.",
+                ),
+                sockets.Identity.Input("identity_2", tooltip="The identity that it was made with."),
+                sockets.Motion.Input(
+                    "video_motion",
+                    tooltip="The motion of all people, which both Retarget Motion were given.",
+                ),
+                io.Combo.Input(
+                    "in_front",
+                    options=list(get_args(Front)),
+                    default="by place",
+                    tooltip=(
+                        "Who covers the other. by place: whoever stands lower in the picture, from frame to "
+                        "frame; where feet are not seen, whoever is larger."
+                    ),
+                ),
+                framing_input(),
+            ],
+            outputs=[
+                io.Image.Output("images", tooltip="Both in the first one's scene, for Create Video."),
+                io.String.Output("report", tooltip="Who follows whom, and who is in front when."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images,
+        motion,
+        identity,
+        images_2,
+        motion_2,
+        identity_2,
+        video_motion,
+        in_front,
+        framing=WHOLE,
+    ) -> io.NodeOutput:
+        members = [
+            Member(rgb_of(pictures), moved, shown_subject(who, moved), filled=framing == FILLED)
+            for pictures, moved, who in ((images, motion, identity), (images_2, motion_2, identity_2))
+        ]
+        made = put_together(*members, video_motion, front=in_front, **hooks())
+        report = together_report(made, members[0].subject, members[1].subject, video_motion)
+        return io.NodeOutput(image_of(made.frames), report)
+
+
+NODES = [SelectPerson, ComposePeople]

@@ -1,7 +1,13 @@
 """Words: a wish becomes the prompts that an engine expects, camera words a moving picture."""
 
-from comfy_api.latest import io
+from typing import get_args
 
+from comfy_api.latest import io
+from comfy_execution.graph_utils import ExecutionBlocker
+
+from ..kmc_core.engines.filmed import Edges, film
+from ..kmc_core.host.media import image_of, rgb_of
+from ..kmc_core.host.nets import hooks
 from ..kmc_core.host.text import text_generator
 from ..kmc_core.motion.camera import apply_camera
 from ..kmc_core.prompt.camera_words import asked_camera, camera_report
@@ -93,7 +99,7 @@ def _prompt_outputs() -> list:
 
 
 class ApplyCamera(io.ComfyNode):
-    """See kmc_core.motion.camera."""
+    """See kmc_core.engines.filmed and kmc_core.motion.camera."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -102,8 +108,8 @@ class ApplyCamera(io.ComfyNode):
             display_name="Apply Camera",
             category="KMC/motion",
             description=(
-                "Move a motion as a camera would film it: pan, tilt, zoom, dolly, crane and roll, for "
-                "engines without a camera of their own."
+                "Film an animation, person and background, or a motion alone: pan, tilt, zoom, dolly, crane "
+                "and roll, for engines without a camera of their own."
             ),
             search_aliases=["camera move", "pan", "zoom", "dolly"],
             inputs=[
@@ -127,19 +133,44 @@ class ApplyCamera(io.ComfyNode):
                     step=0.05,
                     tooltip="How far the camera moves: 0 not at all, 2 twice as far.",
                 ),
+                io.Image.Input(
+                    "images",
+                    optional=True,
+                    tooltip=(
+                        "The finished animation of the motion, filmed with its background. Without it the "
+                        "motion alone moves, before a still background."
+                    ),
+                ),
+                io.Combo.Input(
+                    "edges",
+                    options=list(get_args(Edges)),
+                    default="stay inside",
+                    optional=True,
+                    tooltip=(
+                        "Where the camera would look beyond the animation. stay inside: all is enlarged by "
+                        "what that takes. mirror: it goes on as its mirror image."
+                    ),
+                ),
             ],
             outputs=[
                 sockets.Motion.Output("motion", tooltip="The motion as the camera films it."),
                 io.String.Output(
                     "report", tooltip="The moves that were made, and those that a flat picture cannot show."
                 ),
+                io.Image.Output("images", tooltip="The animation as the camera films it, for Create Video."),
             ],
         )
 
     @classmethod
-    def execute(cls, motion, camera, strength) -> io.NodeOutput:
+    def execute(cls, motion, camera, strength, images=None, edges="stay inside") -> io.NodeOutput:
         asked = asked_camera(camera)
-        return io.NodeOutput(apply_camera(motion, asked, strength=strength), camera_report(asked))
+        if images is None:
+            blocked = ExecutionBlocker("Apply Camera has no pictures to film; connect images.")
+            return io.NodeOutput(
+                apply_camera(motion, asked, strength=strength), camera_report(asked), blocked
+            )
+        frames, filmed = film(rgb_of(images), motion, asked, strength=strength, edges=edges, **hooks())
+        return io.NodeOutput(filmed, camera_report(asked), image_of(frames))
 
 
 NODES = [EnhancePrompt, ApplyCamera]

@@ -21,7 +21,14 @@ from kmc_core.sampling.schedule import shifted_sigmas
 from kmc_core.sampling.solve import stepped
 from kmc_core.training.batch import Batch
 from kmc_core.training.config import TrainConfig, read_config
-from kmc_core.training.distill import guided, matching_losses, merged_loss, trajectory_loss
+from kmc_core.training.distill import (
+    adversarial_losses,
+    guided,
+    matching_losses,
+    merged_loss,
+    own_clip,
+    trajectory_loss,
+)
 from kmc_core.training.distill_config import DistillConfig
 from kmc_core.training.distill_stage import distillation
 from kmc_core.training.loop import start_state, train
@@ -97,7 +104,7 @@ def test_each_loss_falls(tmp_path: Path, weights: dict[str, float], name: str):
 
 
 def test_a_resumed_distillation_equals_an_uninterrupted_one(tmp_path: Path):
-    wanted = {"trajectory": 1.0, "matching": 0.1}
+    wanted = {"trajectory": 1.0, "matching": 0.1, "adversarial": 0.01}
     whole, parts = config(tmp_path / "whole", **wanted), config(tmp_path / "parts", **wanted)
     run(whole)
     run(parts, until=4)
@@ -215,11 +222,70 @@ def test_a_phase_jump_lands_where_the_teachers_many_steps_do():
     assert (few - many).abs().mean() < 0.25 * (one_step_each - many).abs().mean()
 
 
-def test_matching_gives_the_student_the_teachers_distribution():
+class Ahead(nn.Module):
+    """A teacher that is wrong: all its pixels are brighter."""
+
+    def forward(self, z: Tensor, sigma: Tensor, told: AnimatorConditions) -> Tensor:
+        return Exact()(z, sigma, told) + 0.2 * sigma[:, None, None, None, None]
+
+
+class Judging(nn.Module):
+    """A parabola for each noise level: what tells two normal distributions apart."""
+
+    def __init__(self, sigmas: Tensor) -> None:
+        super().__init__()
+        self.sigmas = sigmas
+        self.curve = nn.Parameter(torch.zeros(len(sigmas), 3))
+
+    def forward(self, z: Tensor, sigma: Tensor, told: AnimatorConditions) -> Tensor:
+        at = (self.sigmas[None] - sigma[:, None]).abs().argmin(1)
+        a, b, c = (part[:, None, None, None, None] for part in self.curve[at].unbind(1))
+        return a + b * z + c * z.square()
+
+
+def matched(teacher: nn.Module, adversarial: float, steps: int = 1500) -> Tensor:
+    """Pixels of a one-step student after matching, with an adversary of that weight."""
     sigmas, rng = shifted_sigmas(1, 3.0), torch.Generator().manual_seed(0)
     student, fake, told = PerLevel(sigmas[:1]), PerLevel(torch.linspace(0, 1, 12)), toy()
-    both = nn.ModuleList([student, fake])
-    learn(both, lambda: sum(matching_losses(student, fake, Exact(), told, rng, sigmas)), 2500, 0.02)
-    made = student(torch.randn(8, 3, 1, 32, 32, generator=rng), torch.ones(8), told).detach()
+    judge = Judging(torch.linspace(0, 1, 12))
+
+    def loss() -> Tensor:
+        x0 = own_clip(student, told, rng, sigmas)
+        losses = sum(matching_losses(x0, fake, teacher, told, rng), torch.zeros(()))
+        if adversarial:
+            fooled, judging = adversarial_losses(x0, clean(rng), judge, told, rng)
+            losses = losses + adversarial * fooled + judging
+        return losses
+
+    learn(nn.ModuleList([student, fake, judge]), loss, steps, 0.02)
+    return student(torch.randn(8, 3, 1, 32, 32, generator=rng), torch.ones(8), told).detach()
+
+
+def test_matching_gives_the_student_the_teachers_distribution():
+    made = matched(Exact(), 0.0)
     assert math.isclose(float(made.mean()), MEAN, abs_tol=0.05)
     assert math.isclose(float(made.std()), SPREAD, rel_tol=0.15)
+
+
+def test_beside_an_adversary_the_student_of_a_right_teacher_stays_right():
+    made = matched(Exact(), 4.0)
+    assert math.isclose(float(made.mean()), MEAN, abs_tol=0.05)
+    assert math.isclose(float(made.std()), SPREAD, rel_tol=0.15)
+
+
+def test_an_adversary_makes_up_for_most_of_what_the_teacher_has_wrong():
+    alone, judged = (float(matched(Ahead(), weight).mean()) - MEAN for weight in (0.0, 4.0))
+    assert alone > 0.1
+    assert abs(judged) < 0.5 * alone
+
+
+def test_the_students_adversarial_loss_leaves_the_judge_as_it_is_and_the_judges_the_student():
+    rng, told = torch.Generator().manual_seed(0), toy()
+    judge, x0 = Judging(torch.linspace(0, 1, 12)), clean(rng).requires_grad_()
+    nn.init.normal_(judge.curve, generator=rng)
+    fooled, judging = adversarial_losses(x0, clean(rng), judge, told, rng)
+    (slope,) = torch.autograd.grad(fooled, x0, retain_graph=True)
+    assert slope.abs().amax() > 0
+    assert torch.autograd.grad(fooled, judge.curve, retain_graph=True, allow_unused=True) == (None,)
+    assert torch.autograd.grad(judging, x0, retain_graph=True, allow_unused=True) == (None,)
+    assert torch.autograd.grad(judging, judge.curve)[0].abs().amax() > 0

@@ -7,6 +7,7 @@ import torch
 
 from checkpoints import TINY, write_tiny_animator
 from harness.inprocess import InProcessHost
+from kmc_core.engines.filmed import film
 from kmc_core.motion.camera import Camera, CameraMove, apply_camera
 from moving_person import person
 
@@ -123,6 +124,22 @@ def test_apply_camera_takes_the_camera_of_enhance_prompt(host: InProcessHost) ->
     expected = apply_camera(motion, Camera((CameraMove("pan", "left", "slow"),)))
     assert torch.equal(result.output("film").tracks[0].body, expected.tracks[0].body)
     assert result.output("film", 1) == "Applied: camera slowly pans left."
+
+
+def test_apply_camera_films_a_finished_animation_with_its_background(host: InProcessHost) -> None:
+    motion = person(9)
+    images = torch.rand(9, 36, 32, 3, generator=torch.Generator().manual_seed(0))
+    prompt = filming(host, motion, "camera pans left")
+    blocked = host.run(prompt | {"see": {"class_type": "PreviewAny", "inputs": {"source": ["film", 2]}}})
+    assert "show" in blocked.ui and "see" not in blocked.ui, "what follows does not run"
+    for edges in ("stay inside", "mirror"):
+        prompt["film"]["inputs"] |= {"images": ["images", 0], "edges": edges}
+        result = host.run(prompt | {"images": host.value(images)})
+        assert result.success, result.error
+        camera = Camera((CameraMove("pan", "left"),))
+        frames, filmed = film(images.movedim(-1, 1), motion, camera, edges=edges)  # type: ignore[arg-type]
+        assert torch.allclose(result.output("film", 2), frames.movedim(1, -1), atol=1e-6)
+        assert torch.equal(result.output("film").tracks[0].body, filmed.tracks[0].body)
 
 
 @pytest.mark.parametrize("camera", ["", "static camera"])

@@ -180,6 +180,28 @@ def test_the_same_seed_gives_the_same_clip_after_a_cancel(host: InProcessHost) -
     assert torch.equal(sampled(host, nodes), first)
 
 
+@pytest.mark.parametrize("preset", ["plain", "teacher", "student"])
+def test_a_batch_of_two_equals_two_of_one(host: InProcessHost, preset: str) -> None:
+    nodes = graph(host, STUDENT if preset == "student" else TINY)
+    strengths = {} if preset == "plain" else STRENGTHS
+    nodes |= {"sample": sampler(preset, **strengths)}
+    empty = torch.zeros(2, 3, FRAMES, 32, 32)
+    both = sampled(host, nodes | {"latent": host.value({"samples": empty})})
+    assert not torch.allclose(both[0], both[1], atol=1e-2)
+    for k in range(2):  # the host's own way to make one of a batch again
+        latent = host.value({"samples": empty[:1], "batch_index": [k]})
+        alone = sampled(host, nodes | {"latent": latent})
+        torch.testing.assert_close(both[k : k + 1], alone, atol=1e-3, rtol=1e-3)
+
+
+def test_a_student_without_strengths_is_one_that_was_told_of_no_guidance(host: InProcessHost) -> None:
+    """A strength of 1 is no guidance, to the last bit."""
+    nodes = graph(host, STUDENT)
+    ones = sampled(host, nodes | {"sample": sampler("student", **dict.fromkeys(STRENGTHS, 1.0))})
+    plainly = sampled(host, nodes | {"sample": sampler("plain")})
+    assert torch.equal(ones, plainly)
+
+
 def test_conditions_are_encoded_once_a_run(host: InProcessHost, monkeypatch: pytest.MonkeyPatch) -> None:
     network = type(host.run(graph(host)).output("load").model.diffusion_model)
     encode, encoded = network.encode, []

@@ -13,15 +13,16 @@ DOCS = Path(__file__).resolve().parents[1] / "js" / "docs"
 IDS = [
     f"KMC_{name}"
     for name in (
-        "AddProvenance", "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLongVideo",
-        "ApplyCamera", "BlindCompare", "CheckMotion", "CombineMotion", "CreateSubject", "DistilledSampler",
-        "DistilledSigmas", "DualBranchGuider", "EncodeBodyMotion", "EncodeFaceMotion", "EncodeHandMotion",
-        "EncodeOnnxMotion", "EnhancePrompt", "EvaluateAnimation", "ExampleImage", "ExampleVideo",
-        "InjectIdentity", "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects", "MirrorMotion",
+        "AddProvenance", "AdjustMotion", "AnchorColor", "AnimateConditioning", "AnimateLive",
+        "AnimateLongVideo", "ApplyCamera", "BlindCompare", "CheckMotion", "CombineMotion",
+        "ComposePeople", "CreateSubject", "DistilledSampler", "DistilledSigmas", "DualBranchGuider",
+        "EncodeBodyMotion", "EncodeFaceMotion", "EncodeHandMotion", "EncodeOnnxMotion",
+        "EnhancePrompt", "EvaluateAnimation", "ExampleImage", "ExampleVideo", "InjectIdentity",
+        "LoadAnimator", "LoadMotion", "LoadSubject", "MergeSubjects", "MirrorMotion",
         "MotionFromFaceLandmarks", "MotionFromPoseKeypoints", "MotionToPoseKeypoints", "PlanWindows",
-        "PreviewMotion", "ReadProvenance", "RefineParts", "RestoreDetail", "RetargetMotion", "RetimeMotion",
-        "SaveMotion", "SaveSubject", "SelectPerson", "SelectView", "SmoothMotion", "TrimMotion",
-        "VideoInfo",
+        "PreviewMotion", "ReadProvenance", "RefineParts", "RestoreDetail", "RetargetMotion",
+        "RetimeMotion", "SaveMotion", "SaveSubject", "SelectPerson", "SelectView", "SmoothMotion",
+        "TrimMotion", "VideoInfo",
     )
 ]  # fmt: skip
 

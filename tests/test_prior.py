@@ -200,3 +200,25 @@ def test_nothing_is_left_to_chance():
     views = [photograph(turned(angle)) for angle in (0.0, 1.2)]
     first, second = (move_person(views, turned(0.5, raised=True)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_view_from_the_same_side_paints_what_another_faces_better():
+    front, side = photograph(turned(0.0)), photograph(turned(1.2))
+    truth = photograph(turned(0.1))
+    wrong = side._replace(image=-side.image)  # so that its share is seen at once
+    alone, beside = (move_person(views, truth.pose) for views in ([front], [front, wrong]))
+    assert error(beside.colour[0], truth) < 1.5 * error(alone.colour[0], truth)
+
+
+def test_a_view_that_shows_no_face_paints_none_where_another_shows_it():
+    front, side = photograph(turned(0.0)), photograph(turned(1.2))
+    truth = photograph(turned(0.7))
+    red = side._replace(image=torch.tensor([0.9, -0.9, -0.9])[:, None, None].expand_as(side.image))
+    x, y = truth.pose.landmarks[0, :, :2].long().unbind(1)
+
+    def red_share(seen: float) -> float:
+        view = red._replace(pose=replace(side.pose, face_seen=torch.tensor([seen])))
+        colour = move_person([front, view], truth.pose).colour[0]
+        return float((colour[0, y, x] > 0.6).float().mean())
+
+    assert red_share(0.0) < 0.5 * red_share(1.0)

@@ -73,6 +73,25 @@ def test_facing_is_read_from_head_and_body(degrees: float) -> None:
     assert float(apart(view_facing(looking(degrees)), torch.tensor(degrees).deg2rad()).max()) < 1e-3
 
 
+def test_a_body_that_seems_to_face_the_camera_without_a_face_is_not_believed() -> None:
+    motion = turning([150.0, 150.0, 150.0])
+    (track,) = motion.tracks
+    assert track.face is not None and float(track.face.confidence.max()) == 0
+    front = turning([10.0]).tracks[0].body
+    assert track.body is not None and front is not None
+    body = track.body.clone()
+    body[4:8] = front  # left and right mistaken for each other
+    misread = replace(track, body=body)
+    yaws = facing(misread)
+    assert yaws[4:8].isnan().all() and not yaws[:4].isnan().any()
+    assert float(facing(replace(misread, face=None))[4:8].rad2deg().abs().max()) < 11, (
+        "no face was looked for"
+    )
+    subject = around(0.0, 150.0)
+    chosen = choose_views(replace(motion, tracks=(misread,)), subject, windows_of(12, 4))
+    assert [choice.views[0] for choice in chosen] == [1, 1, 1]
+
+
 def test_depth_in_metres_and_the_body_correct_what_a_detector_saw() -> None:
     track = turning([150.0]).tracks[0]
     assert track.body is not None and track.face is not None

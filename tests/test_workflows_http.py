@@ -21,7 +21,7 @@ from workflow_plan import Plan
 
 FRAMES, FPS = 6, 15
 LONG_FRAMES = 70  # three batches of extraction
-SIDE = 128  # of the preview and of the result
+SIDE = 192  # of the preview and of the result
 NAMES = [plan.name for plan in ALL_PLANS if not plan.models]  # those that need no files
 Prompt = dict[str, dict[str, Any]]
 MakePrompt = Callable[..., Prompt]

@@ -1,6 +1,7 @@
 """Train a tiny animator for some steps, as one of several processes: `python train_tiny.py OUT STEPS`."""
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +13,12 @@ from kmc_core.model.transformer import build_animator
 from kmc_core.training import processes
 from kmc_core.training.batch import Batch
 from kmc_core.training.config import TrainConfig
+from kmc_core.training.critic import PatchCritic
 from kmc_core.training.loop import start_state, train
+from kmc_core.training.loss_config import LossConfig
 from kmc_core.training.objectives import flow_matching_loss
+from kmc_core.training.state import TrainState
+from kmc_core.training.strangers import Strangers, gap_of_strangers
 from tiny import PARAMS, tiny_conditions, tiny_noise
 
 
@@ -27,7 +32,10 @@ def config(out: Path, steps: int, parts: int = 1) -> TrainConfig:
 def networks() -> nn.ModuleDict:
     torch.manual_seed(0)
     text = TextEncoder(PARAMS.text)
-    return nn.ModuleDict({"animator": build_animator(PARAMS), "text": text})
+    animator = build_animator(PARAMS)
+    return nn.ModuleDict(
+        {"animator": animator, "text": text, "critic": PatchCritic(3), "strangers": Strangers()}
+    )
 
 
 def draw(rng: torch.Generator) -> Batch:
@@ -37,14 +45,25 @@ def draw(rng: torch.Generator) -> Batch:
     return Batch(tiny_noise(2, seed=seed).clamp(-1, 1), tiny_conditions(2, seed=seed), tokens)
 
 
-objective = partial(flow_matching_loss, drop=0.1)
+LOSS = LossConfig(steady=0.5, strangers=1.0, carried=0.5)
+objective = partial(flow_matching_loss, drop=0.1, config=LOSS)
+late = partial(flow_matching_loss, drop=0.1, config=replace(LOSS, critic=0.02))
+
+
+def adapt(state: TrainState) -> dict[str, float]:
+    """Set how strongly motion is changed by something that the weights decide."""
+    strangers = state.model["strangers"]
+    assert isinstance(strangers, Strangers)
+    batch = draw(torch.Generator().manual_seed(0)).to(processes.device())
+    strangers.follow(abs(gap_of_strangers(state.model, batch)))
+    return {"strangers": float(strangers.strength)}
 
 
 def main() -> None:
     processes.join()
     torch.set_num_threads(1)
     whole = config(Path(sys.argv[1]), int(sys.argv[2]), parts=2)
-    train(start_state(networks(), whole), whole, PARAMS, draw, objective)
+    train(start_state(networks(), whole), whole, PARAMS, draw, objective, adapt=adapt)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ WIDTH, NOTE_WIDTH = 320, 360
 SHOWN = {
     "KMC_CreateSubject": 240,
     "KMC_ExampleImage": 300,
-    "KMC_ExampleVideo": 330,
+    "KMC_ExampleVideo": 520,  # an upright one of yours, by way of Load Video
     "KMC_PreviewMotion": 340,
     "KMC_DistilledSampler": 240,
     "KMC_AnimateLongVideo": 240,

@@ -112,7 +112,8 @@ ABOUT_LIBRARY = "\n".join(
 )
 ABOUT_WORDS = (
     "Write what you want to see into **wish**. Where words and motion disagree, the motion is kept, and the "
-    "notes of *Enhance Prompt* say so. Words of the camera (pan, tilt, zoom, dolly) move the motion."
+    "notes of *Enhance Prompt* say so. Words of the camera (pan, tilt, zoom, dolly) move the "
+    "finished animation in *Apply Camera*."
 )
 
 GREY, BLUE, GREEN, PURPLE, ORANGE = "#444", "#3f789e", "#3f7a4b", "#6b4f8a", "#9a6a35"
@@ -120,13 +121,12 @@ GREY, BLUE, GREEN, PURPLE, ORANGE = "#444", "#3f789e", "#3f7a4b", "#6b4f8a", "#9
 
 def animation(case: Case) -> tuple[Group, ...]:
     """The one graph of the pack: video and picture in, animated video with the original sound out."""
-    fitted = Link("camera" if case.filmed else "fit", "motion")
     video = Link("driver", "video")
     return (
         *_motion_groups(case, video),
         *_character_groups(case, video),
         *_word_groups(case),
-        *_result_groups(video, fitted),
+        *_result_groups(case, video),
     )
 
 
@@ -177,7 +177,7 @@ def _character_groups(case: Case, video: Link) -> tuple[Group, ...]:
 
 
 def _word_groups(case: Case) -> tuple[Group, ...]:
-    """Prompts, and a camera that they ask for."""
+    """Prompts."""
     return (
         Group("5  Words", 3, PURPLE, {
             "words": Step("KMC_EnhancePrompt", {
@@ -190,17 +190,15 @@ def _word_groups(case: Case) -> tuple[Group, ...]:
                 "text": Link("words", "negative"), "clip": Link("animator", "clip"),
             }, "Negative prompt"),
             **({
-                "camera": Step("KMC_ApplyCamera", {
-                    "motion": Link("fit", "motion"), "camera": Link("words", "camera"),
-                }),
                 "about_words": Step("MarkdownNote", {"text": ABOUT_WORDS}, "Words and camera"),
             } if case.filmed else {}),
         }),
     )  # fmt: skip
 
 
-def _result_groups(video: Link, fitted: Link) -> tuple[Group, ...]:
-    """The animation and its video."""
+def _result_groups(case: Case, video: Link) -> tuple[Group, ...]:
+    """The animation, the camera that films it, and its video."""
+    fitted, still = Link("fit", "motion"), Link("detail", "images")
     return (
         Group("6  Animate", 4, ORANGE, {
             "animator": Step("KMC_LoadAnimator", {"checkpoint": "kmc_mini.safetensors"}),
@@ -229,9 +227,14 @@ def _result_groups(video: Link, fitted: Link) -> tuple[Group, ...]:
                 "identity": Link("identity", "identity"),
                 "longest_side": 512,
             }),
+            **({
+                "camera": Step("KMC_ApplyCamera", {
+                    "motion": fitted, "camera": Link("words", "camera"), "images": still,
+                }),
+            } if case.filmed else {}),
             "sound": Step("KMC_VideoInfo", {"video": video}),
             "video": Step("CreateVideo", {
-                "images": Link("detail", "images"), "audio": Link("sound", "audio"),
+                "images": Link("camera", "images") if case.filmed else still, "audio": Link("sound", "audio"),
                 "fps": Link("conditions", "fps"),
             }),
             "provenance": Step("KMC_AddProvenance", {

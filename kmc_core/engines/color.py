@@ -1,8 +1,9 @@
 """Colour and contrast held to the character's own picture, however long the video.
 
 Every frame is compared with what the picture's pixels look like in that frame's pose (the prior of
-model/prior.py), never with frames before it: an error that is not passed on cannot add up. Colours are
-compared in OKLab (Ottosson 2020, https://bottosson.github.io/posts/oklab/), where equal steps look equal.
+model/prior.py) and in its light (light.py), never with frames before it: an error that is not passed on
+cannot add up. Colours are compared in OKLab (Ottosson 2020, https://bottosson.github.io/posts/oklab/), where
+equal steps look equal.
 """
 
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from torch import Tensor
 
 from ..errors import KMCError
 from ..model.prior import move_person
+from ..model.proxy_normals import Normals, person_normals
 from ..model.proxy_paint import Picture
 from ..motion.types import Motion
 from ..subject.types import Subject
 from .kmc import Check, Progress, canvas_pose, canvas_view, fitted_person, no_check, no_progress, placement
+from .light import relit
 
 Where = Literal["person", "whole picture"]
 COMPARED_AT: Final = 128  # longer side in pixels: colours need no more
@@ -70,8 +73,11 @@ def anchor_color(
         )
     size = _small(frames)
     small = F.interpolate(frames, size=size[::-1], mode="bilinear", antialias=True)
-    moved, covered, certain = _reference(motion, subject, size, track, filled, progress, check)
-    change = compare(to_oklab(small), to_oklab(moved), certain)
+    moved, covered, certain, normals = _reference(motion, subject, size, track, filled, progress, check)
+    have, wanted = to_oklab(small), to_oklab(moved)
+    if normals is not None:
+        wanted, certain = relit(have, wanted, certain, normals)
+    change = compare(have, wanted, certain)
     if not change.known.any():
         return frames
     shift = _steady(change.shift, change.known, steady) * strength
@@ -104,15 +110,17 @@ def _reference(
     filled: bool,
     progress: Progress,
     check: Check,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The picture's pixels in every pose [F, 3, h, w] 0..1, where the person is, and where it surely is."""
+) -> tuple[Tensor, Tensor, Tensor, Normals | None]:
+    """The picture's pixels in every pose [F, 3, h, w] 0..1, where the person is, where it surely is, and
+    which way it faces there.
+    """
     person = fitted_person(motion, subject, track)
     views = [Picture(*canvas_view(view, size, filled)) for view in subject.views]
     target = canvas_pose(person, *placement(motion.size, size, filled))
     made = move_person(views, target, progress=progress, check=check)
     sure = ((made.coverage >= CERTAIN) & (made.unseen <= 1 - CERTAIN)).float()
     inner = 1 - F.max_pool2d(1 - sure, 3, 1, 1)  # the outline mixes with the background
-    return made.colour / 2 + 0.5, made.coverage, inner
+    return made.colour / 2 + 0.5, made.coverage, inner, person_normals(views, target, check=check)
 
 
 def compare(have: Tensor, wanted: Tensor, weight: Tensor) -> Change:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from einops import rearrange
 from torch import Tensor
 
 from ..engines.catalog import ENGINES, EngineName, supported
@@ -151,11 +152,13 @@ def _empty(
         progress=progress,
         check=check,
     )
+    if carried is not None:
+        conditions = replace(conditions, carried=rearrange(carried.cpu() * 2 - 1, "f h w c -> 1 c f h w"))
     guided = conditions.drop("body", "hands", "face", "identity")
     latent = empty_latent(conditions.moved.shape[2], size)
     span = request.identity.start, request.identity.end
-    made = Conditioned(attach(parts.positive, conditions, span), attach(parts.negative, guided), latent)
-    return made, size
+    positive, negative = attach(parts.positive, conditions, span), attach(parts.negative, guided)
+    return Conditioned(positive, negative, latent, 0, 0 if carried is None else len(carried)), size
 
 
 def one_run(

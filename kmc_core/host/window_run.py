@@ -12,6 +12,7 @@ import latent_preview
 import torch
 from torch import Tensor
 
+from ..engines.kmc import Check
 from ..engines.request import Request
 from ..engines.windows import Window
 from ..errors import KMCError
@@ -98,11 +99,12 @@ def run_window(
     sigmas: Tensor,
     carried: Tensor | None,
     show: Show,
+    check: Check = mm.throw_exception_if_processing_interrupted,
 ) -> Tensor:
     """Frames [F, 3, H, W] 0..1 of a window, without those that it was given: `carried` uint8 [K, 3, H, W]."""
     made = animated(
         parts, request, window.start, window.length, carried=None if carried is None else image_of(carried),
-        check=mm.throw_exception_if_processing_interrupted,
+        check=check,
     )  # fmt: skip
     latent = comfy.sample.fix_empty_latent_channels(_model(parts, sampling), made.latent["samples"])
     seed = sampling.seed_of(window.index)

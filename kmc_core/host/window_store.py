@@ -20,7 +20,7 @@ from .video_writer import writing
 FOLDER = "kmc_windows"  # inside the host's output folder: its temp folder is emptied at each start
 SUFFIX = ".mkv"
 CODEC, PIXELS = "ffv1", "bgr0"  # eight bits of red, green and blue, exactly
-STORE_VERSION = 4  # raise it when the same inputs come to give other frames: older runs are not used then
+STORE_VERSION = 5  # raise it when the same inputs come to give other frames: older runs are not used then
 RATE = 24  # the files are not for watching: the frame rate belongs to the result
 BYTES_A_PIXEL = 2  # as much as a noisy picture needs; drawn or smooth ones need a third of it
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..motion.bones import SEEN
+from ..motion.skeleton import FACE_LANDMARKS
 from .background import fill_from
 from .limbs import Pose
 from .proxy_body import HEAD, PARTS, ProxyBody
@@ -17,6 +19,8 @@ LAYERS: Final = 3  # an arm's transparent rim, the other arm's, then the trunk
 APART: Final = 0.02  # metres between two surfaces that are not the same
 TOUCHING: Final = 0.04  # metres that a point may lie behind what a view shows there and still be seen
 FIRST_VIEW: Final = 0.2  # cosine by which a later view must face the surface better than the first
+ALIKE: Final = 2.0  # cosine that a view counts more which looks at a part from where the camera does
+FACE: Final = 1.0  # and one that shows the face, for the face: in others its landmarks are guessed
 MIXED: Final = 0.05  # views whose scores differ by less than this are mixed
 RIM: Final = 0.006  # of the picture: found masks include that much background
 TURNED: Final = 0.08  # cosine by which a surface has turned towards the camera
@@ -44,6 +48,8 @@ class Paint(NamedTuple):
     owner: Tensor  # [H, W] the part seen there, -1 where there is none
     known: Tensor  # [P]
     scale: Tensor  # pixels per metre
+    rays: Tensor  # [P, 3] where the camera is, seen from each part at rest
+    face: Tensor  # whether the face is seen
 
 
 class Seen(NamedTuple):
@@ -75,7 +81,15 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
         owner.view(height, width),
         posture.known[0],
         posture.scale[0],
+        _rays(posture, 0),
+        picture.pose.face_seen[0] >= SEEN,
     )
+
+
+def _rays(posture: Posture, frame: int) -> Tensor:
+    """[P, 3] unit directions of the camera's axis in the rest pose of every part."""
+    axis = posture.linear.new_tensor([0.0, 0.0, 1.0]).expand(posture.linear.shape[1], 3)
+    return F.normalize(torch.linalg.solve_ex(posture.linear[frame], axis).result, dim=-1).nan_to_num()
 
 
 def _inner(image: Tensor, mask: Tensor) -> Tensor:
@@ -88,11 +102,16 @@ def _inner(image: Tensor, mask: Tensor) -> Tensor:
 
 def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
     """[V] cosine between the vertices' normals and the direction to the camera."""
+    return -vertex_normals(vertices, triangles)[:, 2]
+
+
+def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """[V, 3] unit normals of the vertices [V, 3], the mean of their triangles' by area."""
     a, b, c = vertices[triangles].unbind(1)
     normals = torch.linalg.cross(b - a, c - a)
     total = torch.zeros_like(vertices)
     total.index_add_(0, triangles.flatten(), normals.repeat_interleave(3, 0))
-    return -F.normalize(total, dim=-1)[:, 2]
+    return F.normalize(total, dim=-1)
 
 
 def paint_body(
@@ -110,7 +129,7 @@ def paint_body(
     shown = fragments(vertices, body.triangles, size)
     painted = _painted(known, paints[0].known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
-    towards = facing(vertices, body.triangles[: body.solid])
+    towards, rays = facing(vertices, body.triangles[: body.solid]), _rays(posture, frame)
     colour, clear, unseen = (vertices.new_zeros(pixels, n) for n in (3, 1, 1))
     clear += 1
     for _ in range(LAYERS):
@@ -120,7 +139,7 @@ def paint_body(
             break
         first = shown.take(top[at])
         there = (towards[body.triangles[first.triangle]] * first.weights).sum(1)
-        look = look_up(body, shell, paints, first, known, there)
+        look = look_up(body, shell, paints, first, known, there, rays)
         missing = (look.score == 0).to(look.mask)
         share = clear[at] * torch.maximum(look.mask, missing)[:, None]
         colour[at] += share * (look.colour * (1 - missing)[:, None])
@@ -163,21 +182,29 @@ def _painted(known: Tensor, in_picture: Tensor) -> Tensor:
 
 
 def look_up(
-    body: ProxyBody, shell: int, paints: list[Paint], points: Fragments, known: Tensor, towards: Tensor
+    body: ProxyBody,
+    shell: int,
+    paints: list[Paint],
+    points: Fragments,
+    known: Tensor,
+    towards: Tensor,
+    rays: Tensor,
 ) -> Seen:
-    """Colour of points that face the camera by towards [N], in the views that show them best; of a shell, in
-    the view `shell` that it is from.
+    """Colour of points that face the camera by towards [N], in the views that show them best and from where
+    the camera is, in directions rays [P, 3] of the parts; of a shell, in the view `shell` that it is from.
     """
     part = body.part[points.triangle]
     corners = body.triangles[points.triangle]
     sheet = points.triangle >= body.solid
+    face = ((corners >= body.skin) & (corners < body.skin + FACE_LANDMARKS)).all(1)
     colours, masks, scores = [], [], []
     for index, paint in enumerate(paints):
         where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
         there = (paint.facing[corners] * points.weights).sum(1)
         texture = _sample(paint, where)
         score = _score(paint, where, texture[:, 3], there, part, known)
-        score = torch.where(score > 0, score + FIRST_VIEW * (index == 0), 0)
+        better = ALIKE * (1 + (paint.rays * rays).sum(1))[part] + FACE * (face & paint.face)
+        score = torch.where(score > 0, score + better + FIRST_VIEW * (index == 0), 0)
         score = torch.where(sheet, float(index == shell), score)
         # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
         turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet

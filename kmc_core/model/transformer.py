@@ -2,10 +2,10 @@
 
 Target tokens attend to their own frame, to neighbouring frames and to clean reference tokens of every view
 of the subject; references never see the target, so their keys and values are the same in every step. Body
-maps are added to the tokens; hands are tokens at the wrist, the face is read by cross-attention like the text,
-and both are added to the tokens of the patches on which they are drawn as well. The
-output is a gated mix of moved reference pixels, background and the network's own paint, placed at pixel
-precision by a small convolutional head.
+maps are added to the tokens; hands are tokens at the wrist, the face is read by cross-attention like the
+text, and both are added to the tokens of the patches on which they are drawn as well. The output is a gated
+mix of moved reference pixels, background and the network's own paint, placed at pixel precision by a small
+convolutional head.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,6 +25,7 @@ Attention = Callable[[Tensor, Tensor, Tensor], Tensor]  # q, k, v [B, N, L, D] -
 HANDS = [LIMB_CHANNELS.index(name) for name in ("l_hand", "r_hand")]
 FACE = [LIMB_CHANNELS.index(name) for name in ("face_upper", "face_lower")]
 REFERENCE_TIME = 8.0  # views sit further away in time than any neighbouring frame
+AT_ONCE = 4  # frames of the pixel head on a CPU: what its layers hand on stays in the cache
 
 
 class Encoded(NamedTuple):
@@ -147,8 +148,7 @@ class Animator(nn.Module):
         grid_h, grid_w = _grid(z, self.params.patch)
         moved = self.visible_prior(c)
         signal = torch.cat((z, moved, c.background.expand(-1, -1, frames, -1, -1)), 1).to(c.maps.dtype)
-        x = self.embed_target(rearrange(signal, "b c f h w -> (b f) c h w"))
-        m = self.embed_maps(rearrange(c.maps, "b c f h w -> (b f) c h w"))
+        x, m = self.embed_target(_pixels_last(_fold(signal))), self.embed_maps(_pixels_last(_fold(c.maps)))
         x = rearrange(x, "(b f) c h w -> b f (h w) c", f=frames)
         m = rearrange(m, "(b f) c h w -> b f (h w) c", f=frames)
         x = x + _keep(m, c.keep[:, 0], self.null["maps"])
@@ -326,21 +326,27 @@ class PixelHead(nn.Module):
             p=self.params.patch // 2,
             q=self.params.patch // 2,
         )
-        keep = c.keep[:, 0][:, None, None, None, None]
-        x = F.silu(self.coarse1(torch.cat((x, _fold(c.maps * keep)), 1)))
+        body, both = (keep[:, None, None, None, None] for keep in (c.keep[:, 0], c.keep[:, 0] * c.keep[:, 3]))
+        given = (_fold(part) for part in (c.maps * body, z, c.moved * both, c.background.expand_as(z)))
+        frames = AT_ONCE if x.device.type == "cpu" else len(x)
+        parts = zip(*(part.split(frames) for part in (x, *given)), strict=True)
+        mixed = torch.cat([self.mixed(*part) for part in parts])
+        return rearrange(mixed, "(b f) c h w -> b c f h w", f=z.shape[2])
+
+    def mixed(self, x: Tensor, maps: Tensor, z: Tensor, moved: Tensor, background: Tensor) -> Tensor:
+        """Features x [N, C, H/2, W/2] of frames and what their pixels are made of -> x0_hat [N, C, H, W]."""
+        x = F.silu(self.coarse1(_pixels_last(torch.cat((x, maps), 1))))
         x = F.interpolate(F.silu(self.coarse2(x)), scale_factor=2, mode="bilinear", align_corners=False)
-        both = (c.keep[:, 0] * c.keep[:, 3])[:, None, None, None, None]
-        moved, background = _fold(c.moved * both), _fold(c.background.expand_as(z))
-        x = F.silu(self.fine1(torch.cat((x, _fold(z), moved, background), 1).to(x.dtype)))
-        gates, flow, paint = self.fine2(x).split((3, 2, self.params.channels), 1)
+        signal = _pixels_last(torch.cat((z, moved, background), 1).to(x.dtype))
+        x = F.silu(self.fine1(torch.cat((x, signal), 1)))
+        gates, flow, paint = self.fine2(x).contiguous().split((3, 2, self.params.channels), 1)
         colour, coverage = _refine(moved, flow.tanh() * self.params.flow_range * 2).split(
             (self.params.channels, 1), 1
         )
         # Start from the prior's own composite: the coverage decides between moved pixels and background.
         start = torch.cat((coverage * 8 - 4, 4 - coverage * 8, torch.full_like(coverage, -2.0)), 1)
         g = torch.softmax(gates + start, 1)
-        mixed = g[:, :1] * colour + g[:, 1:2] * background + g[:, 2:] * paint
-        return rearrange(mixed, "(b f) c h w -> b c f h w", f=z.shape[2])
+        return g[:, :1] * colour + g[:, 1:2] * background + g[:, 2:] * paint
 
 
 def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Animator:
@@ -350,7 +356,7 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
         torch.manual_seed(seed)
         model = Animator(params, **kwargs)
         start_at_prior(model)
-        for place in (model.place_hand, model.place_face):
+        for place in cast(Iterable[nn.Linear], (model.place_hand, model.place_face)):
             nn.init.zeros_(place.weight)
             nn.init.zeros_(place.bias)
         for block in cast(Iterable[Block], model.blocks):
@@ -396,6 +402,11 @@ def _neighbour(x: Tensor, step: int) -> Tensor:
 
 def _fold(x: Tensor) -> Tensor:
     return rearrange(x, "b c f h w -> (b f) c h w")
+
+
+def _pixels_last(x: Tensor) -> Tensor:
+    """The same with the channels of a pixel side by side in memory, as convolutions like it."""
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _refine(x: Tensor, flow: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 A turning, rising or zooming camera moves the whole picture by a similarity (scale, rotation, shift) that is
 the same for every point of a frame. `camera_path` gives it for each frame, `apply_camera` moves a motion
 along it; whoever moves a background uses the same path. Parallax, which an orbit is made of, is no
-similarity: such moves leave the picture as it is.
+similarity: such moves leave the picture as it is. Whoever moves finished pictures (engines/filmed.py) can
+have the whole path kept inside of them.
 """
 
 import math
@@ -41,6 +42,7 @@ NOT_FLAT: Final[tuple[CameraKind, ...]] = ("orbit", "follow", "handheld")  # no 
 SHIFT: Final[Mapping[CameraSpeed, float]] = {"slow": 0.1, "normal": 0.2, "fast": 0.35}  # of width or height
 ZOOM: Final[Mapping[CameraSpeed, float]] = {"slow": 1.15, "normal": 1.3, "fast": 1.6}
 ROLL: Final[Mapping[CameraSpeed, float]] = {"slow": 5, "normal": 10, "fast": 20}  # degrees
+BEYOND: Final = 0.01  # pixels that are no edge: paths are kept in single precision
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,27 @@ def camera_path(camera: Camera, frames: int, size: tuple[int, int], *, strength:
     turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # F 2 2
     shift = torch.stack([x, y], -1) + middle - turn @ middle  # F 2
     return torch.cat([turn, shift[..., None]], -1).float()  # F 2 3
+
+
+def kept_inside(path: Tensor, size: tuple[int, int]) -> Tensor:
+    """The path [F, 2, 3] in a picture enlarged by what it takes for the camera to see no edge of it.
+
+    All frames are enlarged alike: a pan starts at one side, a zoom out starts nearer. Where there is a
+    choice, the middle stays in place. A path that stays inside is left as it is.
+    """
+    extent = torch.tensor(size, dtype=torch.float64)
+    corners = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=torch.float64) * extent  # 4 2
+    turn, offset = path[..., :2].double(), path[..., 2:].double()
+    seen = (
+        torch.linalg.solve(turn, corners.mT - offset).transpose(0, 1).flatten(1)
+    )  # 2 4F, of the still picture
+    low, high = seen.amin(1), seen.amax(1)
+    if (low >= -BEYOND).all() and (high <= extent + BEYOND).all():
+        return path
+    share = (extent / (high - low)).amin()
+    shift = ((1 - share) * extent / 2).maximum(-share * low).minimum(extent - share * high)
+    turn = turn / share
+    return torch.cat([turn, offset - turn @ shift[:, None]], -1).float()
 
 
 def apply_camera(motion: Motion, camera: Camera, *, strength: float = 1.0) -> Motion:

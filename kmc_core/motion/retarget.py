@@ -52,6 +52,7 @@ def retarget(
     face_strength: float = 1.0,
     hand_strength: float = 1.0,
     keep_contacts: bool = True,
+    judged_by: Motion | None = None,
 ) -> Motion:
     """The motion of one track as `subject` would do it: one track, in pixels of the subject's first picture.
 
@@ -72,11 +73,15 @@ def retarget(
     unscaled. The subject's expression in its picture counts as its neutral face; the driver's neutral face is
     the median of its calmest frames.
 
+    Lengths, place, ground and the face at rest are judged by all frames of the motion; with `judged_by` by
+    those of that motion of the same person, so that what is fitted in pieces fits together.
+
     Confidences are kept: what was not seen in the driver stays unseen, at 0, 0, 0. A bone never seen in the
     subject gets the length that the driver's has at the subject's size. Raises KMCError when nothing can be
     matched.
     """
-    driver = _driver(motion, track)
+    judged = _driver(motion if judged_by is None else judged_by, track)
+    driver = track_of(motion, track)
     if not subject.views:
         raise KMCError(f"Subject '{subject.name}' has no views; create it from at least one picture.")
     for name, value in (("body", body_strength), ("face", face_strength), ("hand", hand_strength)):
@@ -84,11 +89,11 @@ def retarget(
             raise KMCError(f"The {name} strength is {value}; give a number from 0 up.")
     first = subject.views[0]
     size = (first.image.shape[-1], first.image.shape[-2])
-    intent = find_intent(driver, motion.fps) if driver.intent is None else driver.intent
-    standing = _standing(intent, driver.frames)
-    proportions = compare(typical_lengths(*track_lengths(driver)), character_lengths(subject))
+    intent = _intent(driver, motion.fps)
+    standing = _standing(intent if judged is driver else _intent(judged, motion.fps), judged.frames)
+    proportions = compare(typical_lengths(*track_lengths(judged)), character_lengths(subject))
     plan = plan_placement(
-        placement, driver, motion.size, first.pose, size, proportions, body_strength, standing
+        placement, judged, motion.size, first.pose, size, proportions, body_strength, standing
     )
     body = None if driver.body is None else _move_body(driver.body, plan, body_strength)
     moved = replace(
@@ -100,7 +105,7 @@ def retarget(
     )
     if keep_contacts:
         moved = keep_touching(driver, moved, plan, proportions, motion.fps, body_strength)
-    moved = replace(moved, face=move_face(driver, moved.body, subject, plan, face_strength))
+    moved = replace(moved, face=move_face(driver, judged.face, moved.body, subject, plan, face_strength))
     return Motion(fps=motion.fps, size=size, tracks=(moved,))
 
 
@@ -261,6 +266,10 @@ def _blend_hand(points: Tensor, confidence: Tensor, plan: Plan, side: int, stren
         still = weighted_median(points, seen.float()).nan_to_num()
     rest, full = (torch.cat([end.expand_as(points), confidence[..., None]], -1) for end in (still, points))
     return mix_points(rest, full, torch.full((len(points),), strength), HAND_BONES, 0)[..., :3]
+
+
+def _intent(driver: Track, fps: float) -> Intent:
+    return find_intent(driver, fps) if driver.intent is None else driver.intent
 
 
 def _standing(intent: Intent, frames: int) -> Tensor:

@@ -24,9 +24,15 @@ CLOSED_EYES: Final = 0.5  # blink from which on a picture's eyes are shut and te
 
 
 def move_face(
-    driver: Track, body: Tensor | None, character: Character, plan: Plan, strength: float
+    driver: Track,
+    judged: FaceMotion | None,
+    body: Tensor | None,
+    character: Character,
+    plan: Plan,
+    strength: float,
 ) -> FaceMotion | None:
-    """The driver's face on the character; None where the driver has none.
+    """The driver's face on the character; None where the driver has none. `judged` tells the driver's face at
+    rest; where it shows none, the driver itself does.
 
     In a bust shot the plan places the head itself; else the face rides on the nose of `body` [F, 25, 4], the
     body already moved, or lies where the plan places all. Without a face in any of the character's views, the
@@ -36,10 +42,11 @@ def move_face(
     if face is None or not _seen(face).any():
         return face
     frame = to_head_frame(face)
-    neutral = neutral_shape(face, frame.shape)
+    still = face if judged is None or not _seen(judged).any() else judged
+    neutral = neutral_shape(still, frame.shape if still is face else to_head_frame(still).shape)
     own, own_expression = _own_face(character)
     shape = move_shape(frame.shape, neutral, neutral if own is None else own, strength)
-    expression = move_expression(face.expression.float(), neutral_expression(face), own_expression, strength)
+    expression = move_expression(face.expression.float(), neutral_expression(still), own_expression, strength)
     centre = _centres(driver, frame, body, plan)
     size = plan.lengths[FACE]
     moved = HeadFrame(centre, frame.scale * size, frame.rotation, shape)

@@ -80,7 +80,7 @@ def loop(motion: Motion, times: int, blend: float) -> Motion:
         tail = taken(track, torch.arange(length, motion.frames))
         mixed = mix_tracks(tail, head, share) if overlap else head
         rest = taken(track, torch.arange(overlap, length))
-        cycle = _joined(mixed, rest)
+        cycle = joined(mixed, rest)
         intent = (
             None if track.intent is None else _repeated(intent_part(track.intent, 0, length), length, times)
         )
@@ -127,7 +127,8 @@ def taken(track: Track, index: Tensor) -> Track:
     return _each(lambda part: part[index], track)
 
 
-def _joined(first: Track, second: Track) -> Track:
+def joined(first: Track, second: Track) -> Track:
+    """One track after another that has the same parts; without their intents."""
     return _each(lambda a, b: torch.cat([a, b.to(a)]), first, second)
 
 

@@ -13,7 +13,9 @@ from ..motion.types import Track
 from .types import View
 
 # Pairs whose line crosses the body from its right to its left: where it points tells how the body is turned.
+# Found hips know less of their depth, so they are asked only where the shoulders are not seen.
 ACROSS: Final = tuple((JOINT[f"r_{name}"], JOINT[f"l_{name}"]) for name in ("shoulder", "hip"))
+BLIND: Final = math.radians(50)  # a body turned less than this shows a face: without one it was misread
 WRUNG: Final = math.radians(110)  # no neck turns a head further from the body than this
 # Embeddings of one person lie 0.2 to 0.43 apart from like sides, of two people 0.67 and more.
 SAME_PERSON: Final = 0.6
@@ -22,7 +24,8 @@ SAME_PERSON: Final = 0.6
 def facing(track: Track) -> Tensor:
     """Yaw [F, 2] of head and body in radians: 0 faces the camera, positive turns to the right of the picture.
 
-    One that is not seen takes the other's; nan where neither is.
+    One that is not seen takes the other's; nan where neither is. A body that is told to face the camera where
+    the face is not found is taken for not seen: at the back of a person detectors mistake left for right.
     """
     yaws = torch.full((track.frames, 2), torch.nan)
     if track.face is not None:
@@ -31,6 +34,9 @@ def facing(track: Track) -> Tensor:
         yaws[:, 0] = torch.where(track.face.confidence >= SEEN, yaw, torch.nan)
     if track.body is not None:
         yaws[:, 1] = _body_yaw(track.body.float(), track.world)
+    if track.face is not None:
+        hidden = (track.face.confidence < SEEN) & (yaws[:, 1].abs() < BLIND)
+        yaws[:, 1] = torch.where(hidden, torch.nan, yaws[:, 1])
     wrung = apart(yaws[:, 0], yaws[:, 1]) > WRUNG  # a face that a detector saw on the back of a head
     yaws[:, 0] = torch.where(wrung, torch.nan, yaws[:, 0])
     return torch.where(yaws.isnan(), yaws.flip(1), yaws)
@@ -52,7 +58,8 @@ def _body_yaw(body: Tensor, world: Tensor | None) -> Tensor:
     points = body[..., :3] if world is None else world.float()
     right, left = (list(side) for side in zip(*ACROSS, strict=True))
     seen = torch.minimum(body[:, right, 3], body[:, left, 3]) >= SEEN  # F 2
-    across = ((points[:, left] - points[:, right]) * seen[..., None]).sum(1)
+    both = points[:, left] - points[:, right]  # F 2 3
+    across = torch.where(seen[:, :1], both[:, 0], both[:, 1])
     return torch.where(seen.any(1), torch.atan2(across[:, 2], across[:, 0]), torch.nan)
 
 

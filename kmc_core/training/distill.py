@@ -7,7 +7,9 @@ sigma [B]; hands and faces count more, because few steps blur them first.
 - trajectory: from anywhere in a phase of the few-step schedule it jumps to the phase's end, where its guided
   teacher gets in many steps (phased consistency, PCM, 2405.18407), on the target schedule from the start;
 - matching: what its own few steps give is distributed as what the teacher gives (DMD2, 2405.14867), at any
-  point of its trajectory (TDM, 2503.06674); a second network learns what the student gives.
+  point of its trajectory (TDM, 2503.06674); a second network learns what the student gives;
+- adversarial, beside matching: what its few steps give is taken for rendered clips by a head on the second
+  network, so that a student can be better than its teacher (DMD2, section 4.3).
 """
 
 from collections.abc import Callable
@@ -16,17 +18,20 @@ from itertools import pairwise
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..model.conditions import GUIDED, AnimatorConditions, batched
 from ..sampling.guidance import extrapolated, second_branch
 from ..sampling.schedule import shifted_sigmas
 from ..sampling.solve import stepped
+from .adversary import judge_of
 from .batch import Batch
 from .detail import detail_weight
 from .distill_config import DistillConfig
 
 Network = Callable[[Tensor, Tensor, AnimatorConditions], Tensor]
+Judge = Network  # z, sigma, conditions -> logits [B, ...], above 0 where it takes a clip for rendered
 
 # Of -1..1: smaller differences count squared, so that noise in them averages out (2310.14189).
 HUBER: Final = 0.03
@@ -46,8 +51,8 @@ def distillation_loss(
     shift: float,
     drop: float,
 ) -> tuple[Tensor, dict[str, float]]:
-    """The weighted sum of the losses for "animator" in `model`; "fake" learns beside it where there is
-    matching.
+    """The weighted sum of the losses for "animator" in `model`; "fake" and "adversary" learn beside it where
+    there is matching, and an adversarial loss.
     """
     told, student = _told(model, batch, rng, config.strongest, drop), model["animator"]
     fine = shifted_sigmas(config.steps * config.substeps, shift)
@@ -59,8 +64,13 @@ def distillation_loss(
         loss = trajectory_loss(student, teacher, batch.x0, told, rng, fine, config.substeps)
         losses["trajectory"] = config.trajectory * loss
     if config.matching:
-        loss, losses["fake"] = matching_losses(student, model["fake"], teacher, told, rng, few)
+        x0 = own_clip(student, told, rng, few)
+        loss, losses["fake"] = matching_losses(x0, model["fake"], teacher, told, rng)
         losses["matching"] = config.matching * loss
+        if config.adversarial:
+            judge = judge_of(model["fake"], model["adversary"])
+            loss, losses["judge"] = adversarial_losses(x0, batch.x0, judge, told, rng)
+            losses["adversarial"] = config.adversarial * loss
     total = torch.stack(list(losses.values())).sum()
     return total, {name: value.item() for name, value in losses.items()} | {"loss": total.item()}
 
@@ -104,35 +114,52 @@ def trajectory_loss(
     return _distance(student(z_t, t, told).float(), target, told)
 
 
-def matching_losses(
-    student: Network,
-    fake: Network,
-    teacher: Network,
-    told: AnimatorConditions,
-    rng: torch.Generator,
-    sigmas: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """The student's loss, whose gradient in its x0 is (fake - teacher) / mean |x0 - teacher| (DMD2, eq. 2,
-    normalised as in 2311.18828), and the fake's, E |fake(x0 with noise) - x0|^2. x0 is what the student says
-    after 0, 1 ... of its own steps on `sigmas`.
+def own_clip(student: Network, told: AnimatorConditions, rng: torch.Generator, sigmas: Tensor) -> Tensor:
+    """x0 that the student says after 0, 1 ... of its own steps on `sigmas`; the last alone is
+    differentiated.
     """
     z = torch.randn(told.moved[:, :-1].shape, generator=rng).to(told.moved)
     done = int(torch.randint(len(sigmas) - 1, (1,), generator=rng))
     with torch.no_grad():
         for sigma, following in pairwise(sigmas[: done + 1].tolist()):
             z = stepped(z, student(z, z.new_full((len(z),), sigma), told).float(), following / sigma)
-    x0 = student(z, sigmas[done].to(z).expand(len(z)), told).float()
+    return student(z, sigmas[done].to(z).expand(len(z)), told).float()
+
+
+def matching_losses(
+    x0: Tensor, fake: Network, teacher: Network, told: AnimatorConditions, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The student's loss, whose gradient in its x0 is (fake - teacher) / mean |x0 - teacher| (DMD2, eq. 2,
+    normalised as in 2311.18828), and the fake's, E |fake(x0 with noise) - x0|^2.
+    """
     still = x0.detach()
     weight = detail_weight(told.maps, x0.shape[-2:])
     with torch.no_grad():
-        sigma = _level(len(z), rng).to(z)
+        sigma = _level(len(x0), rng).to(x0)
         noisy = _noised(still, sigma, rng)
         real, made = guided(teacher, noisy, sigma, told), fake(noisy, sigma, told).float()
         step = (made - real) / (still - real).abs().mean((1, 2, 3, 4), keepdim=True).clamp(min=CLOSEST)
     loss = (weight * (x0 - (still - step)).square()).mean() / 2
-    sigma = _level(len(z), rng).to(z)
+    sigma = _level(len(x0), rng).to(x0)
     seen = fake(_noised(still, sigma, rng), sigma, told).float()
     return loss, (weight * (seen - still).square()).mean()
+
+
+def adversarial_losses(
+    x0: Tensor, real: Tensor, judge: Judge, told: AnimatorConditions, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The student's loss, log(1 + exp(-judge)) of its x0, which does not reach the judge's weights; and the
+    judge's, log(1 + exp(judge)) of x0 and log(1 + exp(-judge)) of `real` (non-saturating, 1406.2661). The
+    judge sees both with the same amount of noise, any (DMD2, eq. 4).
+    """
+    sigma = _level(len(x0), rng).to(x0)
+    still = x0.detach().requires_grad_()
+    made = judge(_noised(still, sigma, rng), sigma, told)
+    missed = F.softplus(-made).mean()
+    (slope,) = torch.autograd.grad(missed, still, retain_graph=True)
+    rendered = judge(_noised(real, sigma, rng), sigma, told)
+    fooled = missed.detach() + ((x0 - x0.detach()) * slope).sum()
+    return fooled, F.softplus(made).mean() + F.softplus(-rendered).mean()
 
 
 @torch.no_grad()

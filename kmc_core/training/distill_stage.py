@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from ..errors import KMCError
@@ -11,6 +12,7 @@ from ..model.checkpoint import load_animator_file
 from ..model.params import AnimatorParams
 from ..model.transformer import Animator, build_animator
 from . import processes
+from .adversary import Adversary
 from .config import TrainConfig
 from .distill import distillation_loss
 from .loop import Objective
@@ -33,6 +35,10 @@ def distillation(config: TrainConfig) -> tuple[AnimatorParams, nn.ModuleDict, Ob
     model["animator"] = _student(params, teacher, config)
     if distill.matching:
         model["fake"] = _imitating(params, teacher, config.seed)
+    if distill.adversarial:
+        with torch.random.fork_rng([]):
+            torch.manual_seed(config.seed)
+            model["adversary"] = Adversary(params.dim)
     teacher.requires_grad_(False).to(processes.device())
     objective = partial(
         distillation_loss, teacher=teacher, config=distill, shift=params.shift, drop=config.drop

@@ -41,7 +41,7 @@ class Judges:
     @classmethod
     def load(cls, weights_dir: Path) -> "Judges":
         """Load the nets that judge, on the device that trains."""
-        names = [name for name, *_ in (*OF_FRAMES, *OF_REGIONS)]
+        names: list[NetName] = [judge[0] for judge in (*OF_FRAMES, *OF_REGIONS)]
         return cls({name: load_net(name, weights_dir, device=device()) for name in names})
 
     def frames(self, made: Tensor, true: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def flow_matching_loss(
     off = x0_hat - x0
     parts = {
         "pixels": (1.0, (weight * off.abs()).mean()),
-        "edges": (1.0, sum((weight * slope(off, axis).abs()).mean() for axis in (-2, -1))),
+        "edges": (1.0, torch.stack([(weight * slope(off, axis).abs()).mean() for axis in (-2, -1)]).sum()),
     }
     if config.steady and x0.shape[2] > 1:
         parts["steady"] = (config.steady, (weight[:, :, 1:] * off.diff(dim=2).abs()).mean())
@@ -57,7 +57,7 @@ def flow_matching_loss(
     if config.critic:
         opinion, own = critic_losses(model["critic"], _fold(x0_hat), _fold(x0))
         parts |= {"critic": (config.critic, opinion), "critic_own": (1.0, own)}
-    loss = sum(w * value for w, value in parts.values())
+    loss = torch.stack([w * value for w, value in parts.values()]).sum()
     logs = {"l1": off.abs().mean().item()} | {name: value.item() for name, (_, value) in parts.items()}
     return loss, logs | {"loss": loss.item()}
 
@@ -65,8 +65,8 @@ def flow_matching_loss(
 def varied(
     model: nn.ModuleDict, batch: Batch, rng: torch.Generator, *, drop: float, config: LossConfig
 ) -> AnimatorConditions:
-    """The batch's conditions with the encoded text, some of them dropped, a stranger's motion and a frame that
-    is carried over.
+    """The batch's conditions with the encoded text, some of them dropped, a stranger's motion and a carried
+    frame.
     """
     conditions = replace(batch.conditions, text=model["text"](batch.tokens))
     keep = (torch.rand(conditions.keep.shape, generator=rng) >= drop).to(batch.x0)

@@ -1,9 +1,9 @@
 """Identity-agnostic motion: a driver has other hands and another face at rest than the character has.
 
 What a driver's person leaves in a motion is changed in training: the shape of the hands and the gain and
-offset of the expression, the same for all frames of a clip. The points in the picture stay as they are, because
-they are retargeted to the character. How much is changed follows the gap that strangers make: the error with a
-stranger's motion over the error with the character's own.
+offset of the expression, the same for all frames of a clip. The points in the picture stay as they are,
+because they are retargeted to the character. How much is changed follows the gap that strangers make: the
+error with a stranger's motion over the error with the character's own.
 """
 
 from dataclasses import replace
@@ -62,8 +62,8 @@ def as_stranger(conditions: AnimatorConditions, strength: float, rng: torch.Gene
 
 @torch.no_grad()
 def gap_of_strangers(model: nn.ModuleDict, examples: Batch) -> float:
-    """Relative growth of the error on limbs, hands and face when a stranger gives the motion, from noise in one
-    step.
+    """Relative growth of the error on limbs, hands and face when a stranger gives the motion, from noise in
+    one step.
     """
     rng = torch.Generator().manual_seed(0)
     noise = torch.randn(examples.x0.shape, generator=rng).to(examples.x0)

@@ -1,11 +1,12 @@
 """Who it is, from every side and over time: make -s benchmark NAME=identity [QUICK=1]
 
-Rendered held-out people turn around while they gesture; every frame has exact truth. With 1, 2, 4 and 8 views
-(front; back; sides; between) the prior alone and the bundled animator are judged by L1 on the person and by
-the distance between face embeddings of result and truth. Then: which view is chosen for every window; how far
-colours drift over 20 windows of an engine that drifts on purpose, anchored to the reference, matched to the
-window before, and left alone; how fast a library of 500 subjects is listed; and how the prompt enhancer
-does. Prints one JSON object as its last line.
+Rendered held-out people turn around while they gesture; every frame has exact truth. With 1, 2, 4 and 8
+views (front; back; sides; between) the prior alone and the bundled animator are judged by L1 on the person
+and by the likeness of face embeddings of result and truth, by how far the face is turned: a view can help a
+face only where it shows it from nearer than the front does. Then: which view is chosen for every window
+(view_choice.py); how far colours drift over 20 windows of an engine that drifts on purpose, anchored to the
+reference, matched to the window before, and left alone (color_drift.py); how fast a library of 500 subjects
+is listed; and how the prompt enhancer does. Prints one JSON object as its last line.
 """
 
 import argparse
@@ -28,20 +29,17 @@ sys.path[:] = [str(ROOT / "tools"), *(p for p in sys.path if Path(p or ".").reso
 
 from benchmarks.color_drift import drift  # noqa: E402
 from benchmarks.enhancer import score, wishes  # noqa: E402
-from benchmarks.turning import FPS, SIDES, Turning, turning_person, with_views  # noqa: E402
+from benchmarks.turning import Turning, turning_person, with_views  # noqa: E402
+from benchmarks.view_choice import choices  # noqa: E402
 from kmc_core.engines.kmc import build_conditions  # noqa: E402
-from kmc_core.errors import KMCError  # noqa: E402
 from kmc_core.model.checkpoint import load_animator_file  # noqa: E402
 from kmc_core.model.params import AnimatorParams  # noqa: E402
-from kmc_core.motion.types import Motion, Track  # noqa: E402
-from kmc_core.perception.clips import TensorClip  # noqa: E402
-from kmc_core.perception.extract import Perception, encode_body, encode_face  # noqa: E402
+from kmc_core.motion.types import Track  # noqa: E402
+from kmc_core.perception.extract import Perception  # noqa: E402
 from kmc_core.perception.person import face_embedding  # noqa: E402
 from kmc_core.sampling.solve import sample  # noqa: E402
 from kmc_core.subject.catalogue import list_subjects  # noqa: E402
-from kmc_core.subject.create import create_subject  # noqa: E402
 from kmc_core.subject.library import save_subject  # noqa: E402
-from kmc_core.subject.select import choose_views, flips_a_minute, windows_of  # noqa: E402
 from kmc_core.subject.types import Subject, View  # noqa: E402
 from kmc_core.training.studio import Studio  # noqa: E402
 from kmc_core.training.validate import build  # noqa: E402
@@ -49,11 +47,10 @@ from kmc_core.training.validate import build  # noqa: E402
 SIZE = (128, 128)
 COUNTS = (1, 2, 4, 8)
 TURNED = 60.0  # degrees from which a person shows its side
-FACES = 75.0  # degrees up to which a face is judged
+FACES = {"front": (0.0, 30.0), "turned": (30.0, 60.0), "side": (60.0, 75.0)}  # degrees; further shows no face
 GESTURES = ("wave", "reach", "point", "raise")
 STEPS = 4
 SUBJECTS = 500
-WINDOW = 8  # frames
 WEIGHTS = ROOT / "weights/animator/kmc_mini.safetensors"
 
 
@@ -67,7 +64,7 @@ def main() -> None:
     nets = Perception.load(ROOT / "weights/perception", device="cpu")
     animator = WEIGHTS if WEIGHTS.is_file() and not quick else None
     views = views_figures(studio, nets, 4 if quick else 8, animator)
-    figures = views | choices(studio, nets, 2 if quick else 5)
+    figures = views | choices(studio, nets, 2 if quick else 8)
     sway = 75 * np.sin(np.linspace(0, 3 * np.pi, 160))  # so that what shows of the person changes
     figures |= {"colour": drift(turning_person(studio, "val-colour", "half", SIZE, sway, "wave"))}
     figures |= {"library": listing(), "enhancer_slots": round(score(wishes())[0], 4)}
@@ -128,7 +125,7 @@ def errors(frames: Tensor, who: Turning, nets: Perception, near: bool) -> list[d
             "yaw": abs(yaw),
             "l1": float(((frames[index] - who.frames[index]).abs().mean(0) * mask[0]).sum() / mask.sum()),
         }
-        if near and abs(yaw) < FACES:
+        if near and abs(yaw) < FACES["side"][1]:
             ours, theirs = (
                 face_embedding(picture.clamp(0, 1), face.landmarks[index], nets)
                 for picture in (frames[index], who.frames[index])
@@ -141,68 +138,15 @@ def errors(frames: Tensor, who: Turning, nets: Perception, near: bool) -> list[d
 def averages(rows: list[dict[str, float]]) -> dict[str, float]:
     """Means over frames, all and turned ones."""
     turned = [row["l1"] for row in rows if row["yaw"] > TURNED]
-    likeness = [row["id_sim"] for row in rows if "id_sim" in row]
+    faces = {
+        name: [row["id_sim"] for row in rows if "id_sim" in row and low <= row["yaw"] < high]
+        for name, (low, high) in {"": (0.0, 180.0), **FACES}.items()
+    }
     return {
         "l1": round(float(np.mean([row["l1"] for row in rows])), 4),
         "l1_turned": round(float(np.mean(turned)), 4),
-        "id_sim": round(float(np.mean(likeness)), 4),
+        **{f"id_sim_{name}".rstrip("_"): round(float(np.mean(part)), 4) for name, part in faces.items()},
     }
-
-
-def choices(studio: Studio, nets: Perception, people: int) -> dict:
-    """How often the nearest view is chosen, by exact poses and by poses that our own detectors read."""
-    rng = np.random.default_rng(3)
-    exact, read, flips = [], [], []
-    for index in range(people):
-        t = np.linspace(0, 1, 192)
-        way = np.cumsum(rng.normal(size=6))
-        yaws = 140 * np.sin(2 * np.pi * (t * rng.uniform(1, 2) + rng.random())) + 25 * np.interp(
-            t, np.linspace(0, 1, 6), way
-        )
-        shot = ("full", "half")[index % 2]
-        who = turning_person(studio, f"val-choice-{index}", shot, (256, 256), yaws, GESTURES[index % 4])
-        windows = windows_of(len(yaws), WINDOW)
-        for count in (4, 8):
-            subject = with_views(who.subject, count)
-            chosen = choose_views(who.motion, subject, windows)
-            exact += rights([choice.views[0] for choice in chosen], who, windows, count)
-            flips.append(flips_a_minute(chosen, FPS))
-        seen = read_again(who, nets)
-        if seen is not None:
-            subject, motion = seen
-            for count in (4, 8):
-                chosen = choose_views(motion, with_views(subject, count), windows)
-                read += rights([choice.views[0] for choice in chosen], who, windows, count)
-        print(f"choices of person {index + 1} of {people}", file=sys.stderr, flush=True)
-    return {
-        "view_choice": round(float(np.mean(exact)), 4), "windows": len(exact),
-        "view_choice_read_by_detectors": round(float(np.mean(read)), 4) if read else None,
-        "flips_a_minute": round(float(np.mean(flips)), 1),
-    }  # fmt: skip
-
-
-def rights(chosen: list[int], who: Turning, windows: list[tuple[int, int]], count: int) -> list[bool]:
-    """Whether each window's view is the nearest by true yaw, up to the 4 degrees for which one is held."""
-    sides = torch.tensor(SIDES[:count]).float().deg2rad()
-    result = []
-    for view, (start, end) in zip(chosen, windows, strict=True):
-        yaw = who.yaws[start:end].deg2rad()
-        gaps = torch.atan2((yaw[:, None] - sides).sin(), (yaw[:, None] - sides).cos()).abs().mean(0).rad2deg()
-        result.append(bool(gaps[view] <= gaps.min() + 4))
-    return result
-
-
-def read_again(who: Turning, nets: Perception) -> tuple[Subject, Motion] | None:
-    """Subject and motion of the same pictures as our detectors read them; None where they see nobody."""
-    clip = TensorClip((who.frames * 255).round().to(torch.uint8), FPS)
-    try:
-        pictures = [view.image for view in who.subject.views]
-        subject = create_subject(pictures, nets, name="read").subject
-        motion = encode_body(clip, nets)
-        return subject, encode_face(clip, nets, motion=motion)
-    except KMCError as error:
-        print(f"not read: {error}", file=sys.stderr)
-        return None
 
 
 def listing() -> dict[str, float]:

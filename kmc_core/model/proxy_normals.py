@@ -1,0 +1,64 @@
+"""Which way a person's surface faces, in a view and in every frame: what light does when somebody turns."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .limbs import Pose
+from .prior import has_depth, move_person, person_scales
+from .proxy_body import ProxyBody, proxy_body
+from .proxy_fit import fit_widths
+from .proxy_paint import Picture, vertex_normals
+from .proxy_pose import Posture, posed_vertices, take_posture
+from .raster import fragments, nearest
+
+SURE: Final = 0.7  # length of a moved normal from which its neighbours agree with it
+
+
+class Normals(NamedTuple):
+    """Unit normals [F, 3, H, W] (x right, y down, z away from the camera), and where both are known."""
+
+    viewed: Tensor  # as the surface faced in the view that a frame's pixels are from
+    shown: Tensor  # as it faces in the frame
+    known: Tensor  # [F, 1, H, W] 0 or 1
+
+
+def person_normals(
+    views: Sequence[Picture], target: Pose, *, check: Callable[[], None] = lambda: None
+) -> Normals | None:
+    """Normals of every frame of a target, as `move_person` moves its views; None where no depth is known."""
+    first = views[0]
+    solid = [view for view in views if has_depth(view.pose, first)]
+    if not (solid and solid[0] is first and has_depth(target, first)):
+        return None
+    body = proxy_body().to(first.image.device)
+    scales = person_scales(body, [view.pose for view in solid], target)
+    widths = fit_widths(body, first, scales[0])
+    size = first.mask.shape[-2], first.mask.shape[-1]
+    maps = []
+    for view, scale in zip(solid, scales, strict=False):
+        normals = _map(body, take_posture(body, view.pose, scale, widths), 0, size)
+        maps.append(Picture(normals, view.mask, view.pose))
+    viewed = move_person(maps, target, check=check).colour
+    posture = take_posture(body, target, scales[-1], widths)
+    shown = torch.stack([_map(body, posture, frame, size) for frame in range(len(target.body))])
+    known = [normals.norm(dim=1, keepdim=True) > SURE for normals in (viewed, shown)]
+    return Normals(F.normalize(viewed, dim=1), shown, (known[0] & known[1]).float())
+
+
+def _map(body: ProxyBody, posture: Posture, frame: int, size: tuple[int, int]) -> Tensor:
+    """[3, H, W] normals of the body in one frame of a posture, zero where it is not."""
+    vertices = posed_vertices(body, posture, frame)
+    normals = vertex_normals(vertices, body.triangles[: body.solid])
+    shown = fragments(vertices, body.triangles[: body.solid], size)
+    top = nearest(shown, size[0] * size[1])
+    there = (top >= 0).nonzero()[:, 0]
+    seen = shown.take(top[there])
+    result = vertices.new_zeros(size[0] * size[1], 3)
+    result[there] = F.normalize(
+        (normals[body.triangles[seen.triangle]] * seen.weights[..., None]).sum(1), dim=-1
+    )
+    return result.mT.reshape(3, *size)
