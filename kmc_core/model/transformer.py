@@ -165,7 +165,7 @@ class Animator(nn.Module):
         """What hands [B, F, 2, dim] and the face add to the patches [B, F, L, dim] on which they are drawn: a
         few tokens among hundreds are found late, and the moved pixels get by without them.
         """
-        maps = rearrange(c.maps, "b c f h w -> b f c h w")
+        maps = rearrange(c.maps * c.keep[:, 0, None, None, None, None], "b c f h w -> b f c h w")
         drawn = F.max_pool3d(maps, (1, self.params.patch // 2, self.params.patch // 2)).flatten(-2)  # b f c l
         face = self.place_face(self.face_tokens(c).flatten(-2))
         return torch.einsum("bfhl,bfhd->bfld", drawn[:, :, HANDS], self.place_hand(hands)) + (
