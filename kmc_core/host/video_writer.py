@@ -51,9 +51,7 @@ def write_video(
             if count == 0:
                 video.width, video.height, video.pix_fmt = frame.shape[2], frame.shape[1], "yuv420p"
             picture = rearrange(frame, "c h w -> h w c").contiguous().numpy()
-            # Converted here: when the coder does it, now and then the same frames make another file.
-            coded = VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=video.pix_fmt)
-            file.mux(video.encode(coded))
+            file.mux(video.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
             count += 1
         file.mux(video.encode())
         if audio is not None and sound is not None:
