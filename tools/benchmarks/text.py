@@ -1,7 +1,7 @@
 """Does the animator do what a prompt says? make -s benchmark NAME=text [ARGS="--weights FILE"]
 
 20 prompts, captions of held-out clips with one thing changed: the background, the shirt's colour, or the
-camera, whose words *Apply Camera* turns into geometry. A colour is followed when the part's mean is nearer
+camera, whose words *Apply Camera* turns into geometry. A colour is followed when the part becomes nearer
 (OKLab) to it than to the colour that the caption named before; a camera when the person is moved to within
 half of the move. The background is also asked for with its condition blank, because the picture's own scene
 is a condition. `read_right` tells how often the same measure reads the true caption's colour in the truth.
@@ -176,17 +176,21 @@ def repainted(
     after = clip.made(told)
     start, end = mean_colour(before, where), mean_colour(after, where)
     way = named(asked) - start
+
+    def turns(one: Tensor, other: Tensor) -> bool:
+        return nearer(other, asked, own) and not nearer(one, asked, own)
+
     truth = mean_colour(clip.shard.frames.images[clip.number].float() / 255, where)
     row = {
         "asked": asked, "was": own, "read_right": not nearer(truth, asked, own),
-        "followed": nearer(end, asked, own),
+        "followed": turns(start, end),
         "share_of_the_way": round(float((end - start) @ way / way.square().sum()), 4),
         "pck": round(clip.pck(before, clip.motion()), 4),
         "pck_asked": round(clip.pck(after, clip.motion()), 4),
     }  # fmt: skip
     if without is not None:
         painted = mean_colour(clip.made(without(told)), where)
-        row |= {"followed_when_blank": nearer(painted, asked, own)}
+        row |= {"followed_when_blank": turns(start, painted)}
     return row
 
 
