@@ -126,30 +126,34 @@ def test_every_frame_is_made_and_shown_once_and_the_speed_is_told(
     assert shown == sorted(shown) and shown[-1] == 2 * FRESH + 3
 
 
-def test_made_frames_do_not_change_when_later_ones_of_the_video_do(
-    host: InProcessHost, animator: Any, subject: Subject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Looked at before they are packed into a file, whose coder looks ahead."""
+@pytest.fixture()
+def made(host: InProcessHost, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """The frames uint8 [F, 3, H, W] of every run, before a coder that looks ahead packs them into a file."""
     node = sys.modules[host.nodes.NODE_CLASS_MAPPINGS["KMC_AnimateLive"].__module__]
     module: Any = sys.modules[node.live_video.__module__]
-    made: list[list[Tensor]] = []
-    write = module.write_video
+    write, kept = module.write_video, []
 
-    def kept(path: Path, frames: Any, *rest: Any) -> int:
-        made.append(list(frames))
-        return write(path, iter(made[-1]), *rest)
+    def written(path: Path, frames: Any, *rest: Any) -> int:
+        kept.append(torch.stack(list(frames)))
+        return write(path, iter(kept[-1]), *rest)
 
-    monkeypatch.setattr(module, "write_video", kept)
+    monkeypatch.setattr(module, "write_video", written)
+    return kept
+
+
+def test_made_frames_do_not_change_when_later_ones_of_the_video_do(
+    host: InProcessHost, animator: Any, subject: Subject, made: list[Tensor]
+) -> None:
     frames = talking_frames(3 * FRESH)
     for clip in (frames, other_later(frames, 2 * FRESH)):
         pictures(host.run(prompt(host, animator, subject, clip)))
-    straight, changed = (torch.stack(each) for each in made)
+    straight, changed = made
     assert torch.equal(straight[: 2 * FRESH], changed[: 2 * FRESH])
     assert not torch.equal(straight[2 * FRESH :], changed[2 * FRESH :])
 
 
 def test_a_cancelled_draft_stops_and_comes_out_the_same_afterwards(
-    host: InProcessHost, animator: Any, subject: Subject
+    host: InProcessHost, animator: Any, subject: Subject, made: list[Tensor]
 ) -> None:
     asked = prompt(host, animator, subject, talking_frames(2 * FRESH))
 
@@ -157,11 +161,13 @@ def test_a_cancelled_draft_stops_and_comes_out_the_same_afterwards(
         if event == "progress" and data["node"] == "live":
             host.interrupt()
 
-    first = pictures(host.run(asked))
+    pictures(host.run(asked))
     host.forget()
     assert host.run(asked, on_event=cancel).interrupted
+    assert len(made) == 1
     host.forget()
-    assert np.array_equal(pictures(host.run(asked)), first)
+    pictures(host.run(asked))
+    assert torch.equal(*made)
 
 
 def test_other_engines_are_refused(host: InProcessHost, animator: Any, subject: Subject) -> None:

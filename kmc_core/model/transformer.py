@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from ..motion.draw import LIMB_CHANNELS
 from .conditions import GUIDED, AnimatorConditions
 from .params import AnimatorParams
+from .pixel_head import PixelHead, fold, pixels_last
 from .rope import grid_positions, rotate, rotations
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]  # q, k, v [B, N, L, D] -> [B, N, L, D]
 HANDS = [LIMB_CHANNELS.index(name) for name in ("l_hand", "r_hand")]
 FACE = [LIMB_CHANNELS.index(name) for name in ("face_upper", "face_lower")]
-REFERENCE_TIME = 8.0  # views sit further away in time than any neighbouring frame
-AT_ONCE = 4  # frames of the pixel head on a CPU: what its layers hand on stays in the cache
+REFERENCE_TIME = 8.0
 
 
 class Encoded(NamedTuple):
@@ -148,7 +148,7 @@ class Animator(nn.Module):
         grid_h, grid_w = _grid(z, self.params.patch)
         moved = self.visible_prior(c)
         signal = torch.cat((z, moved, c.background.expand(-1, -1, frames, -1, -1)), 1).to(c.maps.dtype)
-        x, m = self.embed_target(_pixels_last(_fold(signal))), self.embed_maps(_pixels_last(_fold(c.maps)))
+        x, m = self.embed_target(pixels_last(fold(signal))), self.embed_maps(pixels_last(fold(c.maps)))
         x = rearrange(x, "(b f) c h w -> b f (h w) c", f=frames)
         m = rearrange(m, "(b f) c h w -> b f (h w) c", f=frames)
         x = x + _keep(m, c.keep[:, 0], self.null["maps"])
@@ -165,7 +165,7 @@ class Animator(nn.Module):
         """What hands [B, F, 2, dim] and the face add to the patches [B, F, L, dim] on which they are drawn: a
         few tokens among hundreds are found late, and the moved pixels get by without them.
         """
-        maps = rearrange(c.maps, "b c f h w -> b f c h w")
+        maps = rearrange(c.maps * c.keep[:, 0, None, None, None, None], "b c f h w -> b f c h w")
         drawn = F.max_pool3d(maps, (1, self.params.patch // 2, self.params.patch // 2)).flatten(-2)  # b f c l
         face = self.place_face(self.face_tokens(c).flatten(-2))
         return torch.einsum("bfhl,bfhd->bfld", drawn[:, :, HANDS], self.place_hand(hands)) + (
@@ -295,60 +295,6 @@ class Block(nn.Module):
         return rearrange(self.attention(q, k, v), "b n l d -> b l (n d)").unflatten(0, lead)
 
 
-class PixelHead(nn.Module):
-    """Tokens -> pixels: gates between moved pixels, background and own paint, and a small flow for the
-    moved ones.
-    """
-
-    def __init__(self, p: AnimatorParams, operations: Any, place: dict[str, Any]) -> None:
-        super().__init__()
-        self.params = p
-        features = p.pixel_width // 2
-        self.norm = operations.LayerNorm(p.dim, elementwise_affine=False, **place)
-        self.unpatch = operations.Linear(p.dim, features * (p.patch // 2) ** 2, **place)
-        self.coarse1 = operations.Conv2d(features + p.map_channels, p.pixel_width, 3, padding=1, **place)
-        self.coarse2 = operations.Conv2d(p.pixel_width, p.pixel_width, 3, padding=1, **place)
-        self.fine1 = operations.Conv2d(
-            p.pixel_width + 3 * p.channels + 1, p.pixel_width, 3, padding=1, **place
-        )
-        self.fine2 = operations.Conv2d(p.pixel_width, 3 + 2 + p.channels, 3, padding=1, **place)
-
-    def forward(self, x: Tensor, modulation: Tensor, z: Tensor, c: AnimatorConditions) -> Tensor:
-        """Patch tokens x [B, F, L, dim] -> x0_hat [B, C, F, H, W]."""
-        grid_h, grid_w = _grid(z, self.params.patch)
-        shift, scale = modulation[:, :, :1], modulation[:, :, 1:2]
-        x = self.unpatch(self.norm(x) * (1 + scale) + shift)
-        x = rearrange(
-            x,
-            "b f (h w) (c p q) -> (b f) c (h p) (w q)",
-            h=grid_h,
-            w=grid_w,
-            p=self.params.patch // 2,
-            q=self.params.patch // 2,
-        )
-        body, both = (keep[:, None, None, None, None] for keep in (c.keep[:, 0], c.keep[:, 0] * c.keep[:, 3]))
-        given = (_fold(part) for part in (c.maps * body, z, c.moved * both, c.background.expand_as(z)))
-        frames = AT_ONCE if x.device.type == "cpu" else len(x)
-        parts = zip(*(part.split(frames) for part in (x, *given)), strict=True)
-        mixed = torch.cat([self.mixed(*part) for part in parts])
-        return rearrange(mixed, "(b f) c h w -> b c f h w", f=z.shape[2])
-
-    def mixed(self, x: Tensor, maps: Tensor, z: Tensor, moved: Tensor, background: Tensor) -> Tensor:
-        """Features x [N, C, H/2, W/2] of frames and what their pixels are made of -> x0_hat [N, C, H, W]."""
-        x = F.silu(self.coarse1(_pixels_last(torch.cat((x, maps), 1))))
-        x = F.interpolate(F.silu(self.coarse2(x)), scale_factor=2, mode="bilinear", align_corners=False)
-        signal = _pixels_last(torch.cat((z, moved, background), 1).to(x.dtype))
-        x = F.silu(self.fine1(torch.cat((x, signal), 1)))
-        gates, flow, paint = self.fine2(x).contiguous().split((3, 2, self.params.channels), 1)
-        colour, coverage = _refine(moved, flow.tanh() * self.params.flow_range * 2).split(
-            (self.params.channels, 1), 1
-        )
-        # Start from the prior's own composite: the coverage decides between moved pixels and background.
-        start = torch.cat((coverage * 8 - 4, 4 - coverage * 8, torch.full_like(coverage, -2.0)), 1)
-        g = torch.softmax(gates + start, 1)
-        return g[:, :1] * colour + g[:, 1:2] * background + g[:, 2:] * paint
-
-
 def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Animator:
     """A freshly initialised animator: its first output is the prior's own composite."""
     devices: list[int] = []
@@ -398,21 +344,3 @@ def _neighbour(x: Tensor, step: int) -> Tensor:
         return x
     frames = torch.arange(x.shape[1], device=x.device)
     return x[:, (frames + step).clamp(0, x.shape[1] - 1)]
-
-
-def _fold(x: Tensor) -> Tensor:
-    return rearrange(x, "b c f h w -> (b f) c h w")
-
-
-def _pixels_last(x: Tensor) -> Tensor:
-    """The same with the channels of a pixel side by side in memory, as convolutions like it."""
-    return x.contiguous(memory_format=torch.channels_last)
-
-
-def _refine(x: Tensor, flow: Tensor) -> Tensor:
-    """Sample x [B, C, H, W] displaced by flow [B, 2, H, W] (x, y in -1..1 units of the picture)."""
-    # In fp32: half-precision coordinates would round to a quarter of a pixel at 128 pixels, to two at 1024.
-    theta = torch.eye(2, 3, device=x.device).expand(len(x), -1, -1)
-    here = F.affine_grid(theta, list(x.shape), align_corners=False)
-    grid = here + rearrange(flow.float(), "b c h w -> b h w c")
-    return F.grid_sample(x.float(), grid, padding_mode="border", align_corners=False).to(x.dtype)
