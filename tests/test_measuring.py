@@ -64,4 +64,5 @@ def test_curves_follow_each_other_and_a_step_counts_once(tmp_path: Path):
     options = {"logs": [first, second], "held_out": held_out, "out": tmp_path / "curve.png"}
     learning_curve.plot(type("Options", (), options))
     shown = Image.open(tmp_path / "curve.png")
-    assert shown.size[1] == learning_curve.MARGIN + 18 + 3 * (learning_curve.PANEL + learning_curve.MARGIN)
+    panels = 3 * (learning_curve.PANEL + learning_curve.MARGIN)
+    assert shown.size[1] == learning_curve.MARGIN + learning_curve.HEADER + panels

@@ -25,6 +25,7 @@ PICTURE: Final = ROOT / "docs/images/learning_curve.png"
 SHOWN: Final = ("body_pck", "hand_pck", "aed", "ssim", "flicker")
 WIDTH, PANEL, MARGIN, LEFT = 960, 120, 16, 190  # pixels
 PAPER, INK, QUIET, LINE, POINT = (250, 250, 248), (34, 34, 34), (205, 205, 200), (44, 108, 176), (196, 70, 40)
+HEADER: Final = 34  # above the panels: names of the stages, in two rows so that short ones have room
 SMOOTHED: Final = 15  # steps that a loss is averaged over
 
 
@@ -132,16 +133,16 @@ def _has(row: dict[str, Any], name: str) -> bool:
 
 def draw(panels: Sequence[Panel], stages: Sequence[tuple[str, int]], total: int, path: Path) -> None:
     """All panels under each other, with a line where a stage begins."""
-    height = MARGIN + 18 + len(panels) * (PANEL + MARGIN)
+    height = MARGIN + HEADER + len(panels) * (PANEL + MARGIN)
     sheet = Image.new("RGB", (WIDTH, height), PAPER)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     scale = (WIDTH - MARGIN - LEFT) / max(1, total)
-    for name, start in stages:
+    for number, (name, start) in enumerate(stages):
         x = LEFT + start * scale
         pen.line((x, MARGIN, x, height - MARGIN), QUIET)
-        pen.text((x + 4, 6), f"{name} from {start}", INK, font)
+        pen.text((x + 4, 6 + 16 * (number % 2)), f"{name} from {start}", INK, font)
     for row, panel in enumerate(panels):
-        draw_panel(pen, panel, MARGIN + 18 + row * (PANEL + MARGIN), scale, total)
+        draw_panel(pen, panel, MARGIN + HEADER + row * (PANEL + MARGIN), scale, total)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
 

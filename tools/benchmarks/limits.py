@@ -2,8 +2,9 @@
 
 Held-out clips with exact truth: the truth itself slightly degraded, read by the same detectors as every
 result. It shows how much of hands, expression and identity survives the resolution, and so what an animator
-can reach there; beside the floor (copy the reference) and the prior alone. Prints one JSON object as its
-last line.
+can reach there; beside the floor (copy the reference) and the prior alone. Then the prior with the truth's
+face or hands, and the truth with the prior's: whether those pixels are what is missing. Prints one JSON
+object as its last line.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from kmc_core.evaluate.reading import read_pictures  # noqa: E402
 from kmc_core.evaluate.report import Figures, Measured, summarize, tables  # noqa: E402
 from kmc_core.evaluate.score import Truth, score  # noqa: E402
 from kmc_core.model.params import AnimatorParams  # noqa: E402
+from kmc_core.motion.types import Track  # noqa: E402
 from kmc_core.perception.suite import Perception  # noqa: E402
 from kmc_core.training.data import clip_conditions, track_of  # noqa: E402
 from kmc_core.training.shards import Shard  # noqa: E402
@@ -33,6 +35,7 @@ from kmc_core.training.truth import render_split  # noqa: E402
 from kmc_core.training.validate import COPY, PRIOR, TRUTH, gallery_of, held_out  # noqa: E402
 
 CLIPS, QUICK, SEED = 64, 24, 1
+FACE_GROWN, HANDS_GROWN = 0.1, 0.15  # of a box around points: hair, nails and the edge
 SHOWN = ("body_pck", "hand_pck", "faces_found", "aed", "apd", "id_sim", "id_rank1", "ssim")
 
 
@@ -103,12 +106,37 @@ def measured(clips: list[tuple[Shard, int]], nets: Perception) -> list[Measured]
 def pictures(shard: Shard, clip: int, frames: Tensor, nets: Perception) -> dict[str, Tensor]:
     """What is read, [F, 3, H, W] in 0..1."""
     told = clip_conditions(shard, clip, AnimatorParams(), nets, None)
+    prior = (told.moved[0, :3].transpose(0, 1) / 2 + 0.5).clamp(0, 1)
     return {
         COPY: (shard.references.images[clip, :1].float() / 255).expand_as(frames),
-        PRIOR: (told.moved[0, :3].transpose(0, 1) / 2 + 0.5).clamp(0, 1),
+        PRIOR: prior,
         **{name: degrade(frames) for name, degrade in DEGRADED.items()},
+        **swapped(track_of(shard.frames, clip, slice(None)), prior, frames),
         TRUTH: frames,
     }
+
+
+def swapped(track: Track, prior: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """The prior with boxes around the truth's face and hands, and the other way round."""
+    assert track.face is not None and track.hands is not None
+    size = truth.shape[-2], truth.shape[-1]
+    face = boxes(track.face.landmarks, size, FACE_GROWN)
+    left, right = (boxes(track.hands[:, side], size, HANDS_GROWN) for side in (0, 1))
+    found = {}
+    for name, part in {"face": face, "hands": torch.maximum(left, right)}.items():
+        found[f"{PRIOR}, the truth's {name}"] = torch.lerp(prior, truth, part)
+        found[f"truth, the prior's {name}"] = torch.lerp(truth, prior, part)
+    return found
+
+
+def boxes(points: Tensor, size: tuple[int, int], grown: float) -> Tensor:
+    """1 in the box around points [F, P, 2..], grown by a share of its longer side: [F, 1, H, W]."""
+    low, high = points[..., :2].amin(1), points[..., :2].amax(1)
+    margin = grown * (high - low).amax(-1, keepdim=True)
+    start, end = (low - margin)[:, :, None, None], (high + margin)[:, :, None, None]
+    rows, columns = torch.meshgrid(*(torch.arange(side) for side in size), indexing="ij")
+    inside = [(at >= start[:, axis]) & (at <= end[:, axis]) for axis, at in enumerate((columns, rows))]
+    return (inside[0] & inside[1])[:, None].float()
 
 
 def keys(figures: Figures) -> dict[str, dict[str, float]]:

@@ -189,8 +189,10 @@ def repainted(
         "pck_asked": round(clip.pck(after, clip.motion()), 4),
     }  # fmt: skip
     if without is not None:
-        painted = mean_colour(clip.made(without(told)), where)
-        row |= {"followed_when_blank": turns(start, painted)}
+        bare, painted = (
+            mean_colour(clip.made(without(clip.told(words))), where) for words in (clip.caption, caption)
+        )
+        row |= {"followed_when_blank": turns(bare, painted)}
     return row
 
 
