@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--student", type=Path, default=STUDENT)
     parser.add_argument("--data", type=Path, default=ROOT / "data/truth/val")
     parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--many", type=int, default=MANY, help="steps of the teacher that quality is against")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--no-quality", action="store_true", help="time alone")
@@ -77,7 +78,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round, four clips, a teacher of 16 steps")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    rounds, clips, many = (1, 4, 16) if args.quick else (args.rounds, args.clips, MANY)
+    rounds, clips, many = (1, 4, 16) if args.quick else (args.rounds, args.clips, args.many)
     nets = Perception.load(ROOT / "weights" / "perception", device="cpu")
     figures: dict[str, Any] = {"threads": args.threads, "load_average": round(os.getloadavg()[0], 1)}
     if not args.no_speed:
