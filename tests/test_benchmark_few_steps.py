@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmarks import stages
-from benchmarks.few_steps import COLOURS, TURNED, edited, losses, turned, without_pixels
+from benchmarks.few_steps import COLOURS, TURNED, edited, losses, turned
 from benchmarks.pass_profile import REST, profiled
 from checkpoints import write_tiny_animator
 from kmc_core.model.checkpoint import load_animator_file
@@ -47,12 +47,6 @@ def test_turned_away_is_told_from_facing():
     back = track.body.clone()
     back[..., 0] = 640 - back[..., 0]  # the left shoulder is where the right one was
     assert turned(replace(track, body=back), facing) > TURNED
-
-
-def test_without_moved_pixels_only_the_background_is_left():
-    told = without_pixels(tiny_conditions())
-    assert torch.equal(told.moved[:, :3], told.background.expand(-1, -1, 3, -1, -1))
-    assert told.moved[:, 3].abs().amax() == 0
 
 
 @torch.no_grad()

@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.parts import nothing_moved, part_scores
 from kmc_core.engines.kmc import build_conditions
 from kmc_core.evaluate.metrics import l1, psnr, ssim
 from kmc_core.evaluate.reading import read_pictures
@@ -25,7 +25,6 @@ from kmc_core.model.checkpoint import load_animator_file
 from kmc_core.model.conditions import AnimatorConditions
 from kmc_core.model.text import TextEncoder
 from kmc_core.model.transformer import Animator
-from kmc_core.motion.draw import LIMB_CHANNELS
 from kmc_core.motion.skeleton import JOINT
 from kmc_core.motion.types import Track
 from kmc_core.perception.extract import Perception
@@ -38,7 +37,6 @@ from kmc_core.training.validate import build, held_out
 
 FEW = (1, 2, 4, 8)
 STRONG = Guidance(motion=1.5, identity=1.5, text=1.5)
-PARTS = {"hands": ("r_hand", "l_hand"), "face": ("face_upper", "face_lower")}
 HIGHER_IS_BETTER = ("psnr", "ssim", "pck")
 TURNED = 40.0  # degrees between the shoulders of picture and clip: the person turned away
 COLOURS = (
@@ -118,7 +116,7 @@ def cases_of(
 
     given = told(len(subject.views))
     yield Case("as given", given, truth, mask, track, shard.fps)
-    yield Case("no moved pixels", without_pixels(given), truth, mask, track, shard.fps)
+    yield Case("no moved pixels", nothing_moved(given), truth, mask, track, shard.fps)
     if turned(track, track_of(shard.references, clip, slice(1))) > TURNED:
         yield Case("turned away, one view", told(1), truth, mask, track, shard.fps)
     blank = replace(
@@ -133,12 +131,6 @@ def edited(caption: str) -> str:
     """The caption with every colour exchanged for another."""
     other = dict(zip(COLOURS, COLOURS[5:] + COLOURS[:5], strict=True))
     return re.sub(r"[a-z]+", lambda word: other.get(word[0], word[0]), caption)
-
-
-def without_pixels(told: AnimatorConditions) -> AnimatorConditions:
-    """Nothing moved: the background alone, covered nowhere."""
-    empty = torch.zeros_like(told.moved[:, -1:])
-    return replace(told, moved=torch.cat((told.background.expand_as(told.moved[:, :-1]), empty), 1))
 
 
 def turned(track: Track, picture: Track) -> float:
@@ -162,18 +154,9 @@ def scored(frames: Tensor, best: Tensor, case: Case, nets: Perception) -> Scores
     off = (frames - case.truth).abs().mean(1, keepdim=True)
     person = {"l1_person": float((off * case.mask).sum() / case.mask.sum().clamp(min=1))}
     whole = {"l1": l1(frames, case.truth), "psnr": psnr(frames, case.truth), "ssim": ssim(frames, case.truth)}
-    return whole | person | part_l1(off[:, 0], case.told) | pose
-
-
-def part_l1(off: Tensor, told: AnimatorConditions) -> Scores:
-    """Mean of the difference [F, H, W] where hands and face are drawn; left out where they are not."""
-    found = {}
-    for part, names in PARTS.items():
-        drawn = told.maps[0, [LIMB_CHANNELS.index(name) for name in names]].amax(0)
-        drawn = F.interpolate(drawn[None], size=off.shape[-2:])[0]
-        if drawn.amax() > 0:
-            found[f"l1_{part}"] = float((off * drawn).sum() / drawn.sum())
-    return found
+    sums = part_scores(frames, case.truth, case.told)
+    parts = {name: total / weight for name, (total, weight) in sums.items()}
+    return whole | person | parts | pose
 
 
 def mean_of(rows: list[Scores]) -> Scores:
