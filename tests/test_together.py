@@ -93,6 +93,27 @@ def test_who_stands_lower_covers_the_other_unless_told_otherwise(pair: tuple[Mot
     assert not swapped.second_in_front.any() and swapped.people == (1, 0)
 
 
+ABOVE_THE_KNEE = {name for name in JOINT if not name.endswith(("knee", "ankle", "heel", "toe"))}
+
+
+@pytest.mark.parametrize("who", ["smaller", "larger"])
+def test_a_shoulder_that_is_not_seen_makes_nobody_larger(
+    pair: tuple[Motion, Member, Member], who: str
+) -> None:
+    """The smaller one shows both in one frame only; where the larger one never does, all of them is compared."""
+    _, red, blue = pair
+    large = person(FRAMES, shot=Shot(240.0, (200.0, 330.0), ABOVE_THE_KNEE)).tracks[0]
+    small = person(FRAMES, shot=Shot(160.0, (440.0, 330.0), ABOVE_THE_KNEE)).tracks[0]
+    assert small.body is not None and large.body is not None
+    if who == "smaller":
+        small.body[1:, JOINT["l_shoulder"]] = 0
+    else:
+        large.body[:, [JOINT["l_shoulder"], JOINT["r_shoulder"]]] = 0
+    motion = Motion(25.0, (WIDTH, HEIGHT), (large, small))
+    made = put_together(member(motion, 0, red.subject), member(motion, 1, blue.subject), motion)
+    assert not made.second_in_front.any()
+
+
 def test_no_seam_of_the_seconds_own_scene_comes_along(pair: tuple[Motion, Member, Member]) -> None:
     motion, red, blue = pair
     dark = replace(red, frames=torch.zeros_like(red.frames))

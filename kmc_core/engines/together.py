@@ -5,6 +5,7 @@ character's picture. So the video tells where one picture lies in the other's. T
 by the prior's coverage, and laid before or behind the first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -210,12 +211,27 @@ def _second_nearer(first: Member, second: Member, video: Motion) -> Tensor:
     grounds = [_ground(joints) for joints in (a, b)]
     lower = grounds[1] - grounds[0]
     if lower.isnan().float().mean() > OFTEN:
-        ends = [joints[:, SHOULDERS, :2] for joints in (a, b)]
-        broad = [(pair[:, 0] - pair[:, 1]).norm(dim=-1).quantile(0.9) for pair in ends]
-        return torch.full((len(a),), bool(broad[1] > broad[0]))
+        return torch.full((len(a),), _larger(b, a))
     reach = max(1, round(STEADY * video.fps / 2))
     padded = F.pad(lower[None], (reach, reach), value=torch.nan)[0]
     return padded.unfold(0, 2 * reach + 1, 1).nanmedian(-1).values.nan_to_num() > 0
+
+
+def _larger(joints: Tensor, others: Tensor) -> bool:
+    """Whether a body [F, 25, 3] is larger than another: by shoulders, else by all that is seen of them."""
+    sizes = [_extent(body, SHOULDERS) for body in (joints, others)]
+    if not all(sizes):
+        sizes = [_extent(body) for body in (joints, others)]
+    return sizes[0] > sizes[1]
+
+
+def _extent(joints: Tensor, only: Sequence[int] = ()) -> float:
+    """How far apart joints are: those that are seen, or `only` some where all of them are; 0 where never."""
+    points = joints[:, list(only)] if only else joints
+    seen = points[..., 2:] >= SEEN
+    low, high = (torch.where(seen, points[..., :2], end) for end in (torch.inf, -torch.inf))
+    spread = (high.amax(1) - low.amin(1)).norm(dim=-1)[(seen.all(1) if only else seen.any(1))[:, 0]]
+    return float(spread.quantile(0.9)) if len(spread) else 0.0
 
 
 def _ground(joints: Tensor) -> Tensor:
