@@ -15,6 +15,7 @@ from checkpoints import TINY, write_tiny_animator
 from harness.inprocess import InProcessHost
 from kmc_core.engines.live import CARRIED, Piece, live_pieces
 from kmc_core.errors import KMCError
+from kmc_core.motion.part import part_of
 from kmc_core.motion.retarget import retarget
 from kmc_core.perception.clips import TensorClip
 from kmc_core.subject.create import create_subject
@@ -75,8 +76,12 @@ def test_frames_fitted_by_the_same_judge_are_those_of_the_whole() -> None:
     """Without contacts, which are found over longer stretches."""
     motion, subject = person(24), character()
     whole = retarget(motion, subject, keep_contacts=False)
-    part = retarget(motion, subject, keep_contacts=False, judged_by=motion)
-    assert torch.equal(whole.tracks[0].body, part.tracks[0].body)
+    piece = retarget(part_of(motion, 8, 8), subject, keep_contacts=False, judged_by=motion)
+    expected, fitted = (tensors(Piece(part, 0)) for part in (part_of(whole, 8, 8), piece))
+    for name, value in expected.items():
+        assert torch.allclose(fitted[name], value, atol=1e-4), name
+    alone = retarget(part_of(motion, 8, 8), subject, keep_contacts=False)
+    assert not torch.allclose(alone.tracks[0].face.landmarks, fitted["landmarks"], atol=0.01)
     small = person(24, amount=0.3)
     other = retarget(motion, subject, keep_contacts=False, judged_by=small).tracks[0]
     assert not torch.allclose(other.face.landmarks, whole.tracks[0].face.landmarks)
