@@ -122,6 +122,16 @@ def test_no_seam_of_the_seconds_own_scene_comes_along(pair: tuple[Motion, Member
     assert float(green.amax()) < 0.3, "grey 0.5 lies behind the blue one in its own picture"
 
 
+def test_made_smaller_the_second_brings_no_rim_of_its_own_scene(pair: tuple[Motion, Member, Member]) -> None:
+    """In the dark every pixel of the blue one is as green as the blue one is, and no greener."""
+    motion, red, _ = pair
+    blue = member(motion, 1, dressed("Blue", (0.1, 0.1, 0.9)), size=(320, 352))
+    dark = replace(red, frames=torch.zeros(FRAMES, 3, 64, 56))
+    made = put_together(dark, blue, motion).frames
+    assert made[:, 2].amax() > 0.8
+    assert float((made[:, 1] - made[:, 2] / 9).amax()) < 0.02
+
+
 def test_the_report_says_who_follows_whom(pair: tuple[Motion, Member, Member]) -> None:
     motion, red, blue = pair
     made = put_together(red, blue, motion)

@@ -80,11 +80,12 @@ def put_together(
     result = torch.empty_like(first.frames)
     for index, mask in enumerate(masks):
         check()
-        shown = _moved(torch.cat((_alone(second.frames[index].to(mask), mask, scene), mask)), place, size).to(
-            result
+        person = mask * _alone(second.frames[index].to(mask), mask, scene)
+        shown = _moved(torch.cat((person, mask)), place, size).to(result)
+        added = shown[:3] - shown[3:] * first.frames[index]  # colours came times their coverage
+        result[index] = first.frames[index] + (
+            added if nearer[index] else added * (1 - behind[index].to(result))
         )
-        share = shown[3:] if nearer[index] else shown[3:] * (1 - behind[index].to(result))
-        result[index] = first.frames[index] + share * (shown[:3] - first.frames[index])
         progress(index + 1, len(result))
     return Together(result, nearer, people)
 
