@@ -13,6 +13,7 @@ from torch import Tensor
 
 from checkpoints import TINY, write_tiny_animator
 from harness.inprocess import InProcessHost
+from kmc_core.engines import live
 from kmc_core.engines.live import CARRIED, Piece, live_pieces
 from kmc_core.errors import KMCError
 from kmc_core.motion.part import part_of
@@ -90,6 +91,35 @@ def test_frames_fitted_by_the_same_judge_are_those_of_the_whole() -> None:
 def test_nobody_in_the_first_piece_is_told(subject: Subject) -> None:
     with pytest.raises(KMCError, match="Nobody is seen in the first 8 frames.*make the pieces longer"):
         pieces(torch.full((FRESH, 3, 96, 128), 90, dtype=torch.uint8), subject)
+
+
+@pytest.mark.parametrize("last", range(3))
+def test_a_piece_can_be_cancelled_before_each_of_its_nets(
+    subject: Subject, last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    for name in ("BodyTracker", "FaceTracker", "HandTracker"):
+        tracker = getattr(live, name)
+        monkeypatch.setattr(live, name, lambda *given, t=tracker, n=name: noted(t(*given), ran, n))
+
+    def check() -> None:
+        if len(ran) == last:
+            raise KeyboardInterrupt
+
+    clip = TensorClip(talking_frames(FRESH), FPS)
+    with pytest.raises(KeyboardInterrupt):
+        next(live_pieces(clip, perception, subject, fresh=FRESH, placement="match picture", check=check))
+    assert len(ran) == last
+
+
+def noted(tracker: Any, ran: list[str], name: str) -> Any:
+    """The tracker, which tells when it runs."""
+
+    def run(*given: Any) -> Any:
+        ran.append(name)
+        return tracker(*given)
+
+    return run
 
 
 @pytest.fixture(scope="module")

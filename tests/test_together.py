@@ -132,6 +132,18 @@ def test_made_smaller_the_second_brings_no_rim_of_its_own_scene(pair: tuple[Moti
     assert float((made[:, 1] - made[:, 2] / 9).amax()) < 0.02
 
 
+def test_one_frame_is_put_together_before_the_next_is_looked_at(pair: tuple[Motion, Member, Member]) -> None:
+    """So that memory does not grow with the length, and each of them can be cancelled."""
+    motion, red, blue = pair
+    checks, seen = [0], []
+
+    def check() -> None:
+        checks[0] += 1
+
+    put_together(red, blue, motion, check=check, progress=lambda done, total: seen.append(checks[0]))
+    assert 0 < seen[0] <= seen[-1] / FRAMES
+
+
 def test_the_report_says_who_follows_whom(pair: tuple[Motion, Member, Member]) -> None:
     motion, red, blue = pair
     made = put_together(red, blue, motion)

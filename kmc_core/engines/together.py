@@ -5,7 +5,7 @@ character's picture. So the video tells where one picture lies in the other's. T
 by the prior's coverage, and laid before or behind the first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -75,17 +75,15 @@ def put_together(
     nearer = _second_nearer(first, second, video) if front == "by place" else None
     nearer = torch.full((len(first.frames),), front == "second") if nearer is None else nearer
     place = _chained(_from_video(first, video.size), _inverse(_from_video(second, video.size)))
-    behind = _coverages(first, check)[0]
+    covered, _ = _coverages(first, check)
     masks, scene = _coverages(second, check)
     result = torch.empty_like(first.frames)
-    for index, mask in enumerate(masks):
+    for index, (behind, mask) in enumerate(zip(covered, masks, strict=True)):
         check()
         person = mask * _alone(second.frames[index].to(mask), mask, scene)
         shown = _moved(torch.cat((person, mask)), place, size).to(result)
         added = shown[:3] - shown[3:] * first.frames[index]  # colours came times their coverage
-        result[index] = first.frames[index] + (
-            added if nearer[index] else added * (1 - behind[index].to(result))
-        )
+        result[index] = first.frames[index] + (added if nearer[index] else added * (1 - behind.to(result)))
         progress(index + 1, len(result))
     return Together(result, nearer, people)
 
@@ -140,15 +138,17 @@ def _inverse(place: Tensor) -> Tensor:
     return torch.stack((1 / place[0], -place[1] / place[0]))
 
 
-def _coverages(member: Member, check: Check) -> tuple[Tensor, Tensor]:
-    """[F, 1, H, W] where the character is in its animation, and the scene behind it [3, H, W] 0..1."""
+def _coverages(member: Member, check: Check) -> tuple[Iterator[Tensor], Tensor]:
+    """[1, H, W] where the character is, one frame of its animation after the other as they are asked for, and
+    the scene behind it [3, H, W] 0..1.
+    """
     size = member.frames.shape[-1], member.frames.shape[-2]
     person = fitted_person(member.motion, member.subject, member.track)
     views = [Picture(*canvas_view(view, size, member.filled)) for view in member.subject.views]
     target = canvas_pose(person, *placement(member.motion.size, size, member.filled))
     scene = fill_background(views[0].image, views[0].mask)
     frames = moved_frames(views, target, scene, check=check)
-    return torch.stack([frame.coverage for frame in frames]), scene / 2 + 0.5
+    return (frame.coverage for frame in frames), scene / 2 + 0.5
 
 
 def _alone(frame: Tensor, mask: Tensor, scene: Tensor) -> Tensor:
