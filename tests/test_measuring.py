@@ -8,7 +8,16 @@ import torch
 from PIL import Image
 
 import learning_curve
+from benchmarks import quality
+from benchmarks.likeness import enrolled
 from benchmarks.parts import CHANNELS, nothing_moved, part_scores, without_parts
+from benchmarks.turning import Turning
+from kmc_core.errors import KMCError
+from kmc_core.evaluate.report import Estimate
+from kmc_core.subject.types import Subject, View
+from kmc_core.training.validate import ANIMATOR
+from media import astronaut, perception
+from moving_person import person
 from tiny import tiny_animator, tiny_conditions, tiny_noise
 
 
@@ -66,3 +75,28 @@ def test_curves_follow_each_other_and_a_step_counts_once(tmp_path: Path):
     shown = Image.open(tmp_path / "curve.png")
     panels = 3 * (learning_curve.PANEL + learning_curve.MARGIN)
     assert shown.size[1] == learning_curve.MARGIN + learning_curve.HEADER + panels
+
+
+def test_likeness_does_not_go_by_the_name_of_the_evaluations_own_rank_1():
+    figures = {
+        group: {ANIMATOR: {"id_rank1": Estimate(value, 0.0, 1.0)}}
+        for group, value in (("all", 0.5), ("half", 0.4), ("face", 0.75))
+    }
+    likeness = quality.likeness({ANIMATOR: Estimate(0.95, 0.9, 1.0)})
+    assert likeness["likeness"] == {ANIMATOR: [0.95, 0.9, 1.0]}
+    assert {key: value for key, value in (quality.keys(figures) | likeness).items() if "rank1" in key} == {
+        "id_rank1": 0.5, "id_rank1_half": 0.4, "id_rank1_face": 0.75, "likeness_rank1": 0.95,
+    }  # fmt: skip
+
+
+def test_somebody_who_cannot_be_enrolled_is_named_before_anything_is_animated():
+    shown, empty = astronaut(), torch.zeros_like(astronaut())
+    views = {0: (empty, empty, shown), 1: (shown, empty, empty)}  # the first is not enrolled
+    people = []
+    for name, three in (("found", (empty, empty, shown)), ("not", (shown, empty, empty))):
+        views = tuple(View(image, image[:1], person(1).tracks[0], 0.0, "face") for image in three)
+        motion, frames = person(1), torch.stack(three[:1])  # the first picture is not enrolled
+        people.append(Turning(Subject(name, views), motion, frames, frames[:, :1], torch.zeros(1)))
+    assert enrolled(people[:1], perception()).owner.tolist() == [0]
+    with pytest.raises(KMCError, match="found none of person 1"):
+        enrolled(people, perception())

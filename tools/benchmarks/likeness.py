@@ -16,6 +16,7 @@ from torch import Tensor
 
 from benchmarks.turning import Turning, turning_person, with_views
 from kmc_core.engines.kmc import build_conditions
+from kmc_core.errors import KMCError
 from kmc_core.evaluate.reading import FACE_FOUND, read_pictures
 from kmc_core.evaluate.report import Estimate, estimate
 from kmc_core.evaluate.score import Gallery, Scores, first_of_few
@@ -29,6 +30,7 @@ from kmc_core.training.validate import ANIMATOR, COPY, PRIOR, TRUTH, build
 
 PEOPLE: Final = 20
 SIDES: Final = (0, 15, -15, 25, -25)  # degrees; the first picture is given, the others are enrolled
+RANK_1: Final = "likeness_rank1"
 YAWS: Final = (-15.0, -5.0, 5.0, 15.0)  # of the film
 
 
@@ -43,19 +45,25 @@ def rank_1(studio: Studio, nets: Perception, weights: Path, size: int, steps: in
     scores: dict[str, list[Scores]] = {}
     for number, who in enumerate(people):
         for method, frames in results(who, animator, text, nets, steps).items():
-            scores.setdefault(method, []).append({"id_rank1": recognised(frames, number, gallery, nets)})
+            scores.setdefault(method, []).append({RANK_1: recognised(frames, number, gallery, nets)})
         print(f"{number + 1} of {PEOPLE} people", file=sys.stderr, flush=True)
-    found = {method: estimate(rows, "id_rank1") for method, rows in scores.items()}
+    found = {method: estimate(rows, RANK_1) for method, rows in scores.items()}
     return {method: value for method, value in found.items() if value is not None}
 
 
 def enrolled(people: Sequence[Turning], nets: Perception) -> Gallery:
-    """Faces of everybody from all pictures but the first."""
+    """Faces of everybody from all pictures but the first. KMCError where no face is found of somebody."""
     found = [
         (read_pictures(view.image[None], 1.0, nets).embeddings[0], number)
         for number, who in enumerate(people)
         for view in who.subject.views[1:]
     ]
+    missing = sorted(set(range(len(people))) - {number for face, number in found if face.any()})
+    if missing:
+        raise KMCError(
+            f"Expected a face in one of the pictures that each person is enrolled with, found none of person "
+            f"{', '.join(map(str, missing))}. Make the pictures larger, or render those people anew."
+        )
     embeddings, owner = zip(*[(face, number) for face, number in found if face.any()], strict=True)
     return Gallery(torch.stack(embeddings), torch.tensor(owner))
 
