@@ -14,6 +14,7 @@ from ..kmc_core.prompt.camera_words import asked_camera, camera_report
 from ..kmc_core.prompt.enhance import enhance
 from ..kmc_core.prompt.formats import ENGINES
 from . import sockets
+from .common_inputs import FILLED, WHOLE, framing_input
 
 
 class EnhancePrompt(io.ComfyNode):
@@ -151,6 +152,7 @@ class ApplyCamera(io.ComfyNode):
                         "what that takes. mirror: it goes on as its mirror image."
                     ),
                 ),
+                framing_input(),
             ],
             outputs=[
                 sockets.Motion.Output("motion", tooltip="The motion as the camera films it."),
@@ -162,14 +164,17 @@ class ApplyCamera(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, motion, camera, strength, images=None, edges="stay inside") -> io.NodeOutput:
+    def execute(
+        cls, motion, camera, strength, images=None, edges="stay inside", framing=WHOLE
+    ) -> io.NodeOutput:
         asked = asked_camera(camera)
         if images is None:
             blocked = ExecutionBlocker("Apply Camera has no pictures to film; connect images.")
             return io.NodeOutput(
                 apply_camera(motion, asked, strength=strength), camera_report(asked), blocked
             )
-        frames, filmed = film(rgb_of(images), motion, asked, strength=strength, edges=edges, **hooks())
+        options = {"strength": strength, "edges": edges, "filled": framing == FILLED}
+        frames, filmed = film(rgb_of(images), motion, asked, **options, **hooks())
         return io.NodeOutput(filmed, camera_report(asked), image_of(frames))
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from kmc_core.engines.filmed import film
+from kmc_core.engines.kmc import placement
 from kmc_core.errors import KMCError
 from kmc_core.motion.camera import DIRECTIONS, Camera, CameraMove, camera_path, kept_inside
 from kmc_core.motion.skeleton import JOINT
@@ -63,6 +64,32 @@ def test_a_mark_in_the_picture_lands_where_its_joint_lands(move: CameraMove, edg
         light = frames[index, 0] * (frames[index, 0] > 0.3)
         found = torch.stack([(light * xs).sum(), (light * ys).sum()]) / light.sum()
         assert torch.allclose(found, moved[index, JOINT["neck"], :2], atol=1.0)
+
+
+@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize("edges", ["stay inside", "mirror"])
+@pytest.mark.parametrize(
+    "move", [CameraMove("pan", "left"), CameraMove("zoom", "out"), CameraMove("roll", "left")], ids=str
+)
+@pytest.mark.parametrize("size", [(512, 256), (240, 400), (320, 352)], ids=str)
+def test_the_motion_fits_pictures_of_another_shape(
+    move: CameraMove, edges: str, filled: bool, size: tuple[int, int]
+) -> None:
+    """A mark where the engine puts the pelvis lies, once filmed, where that of the filmed motion is put."""
+    motion = person(FRAMES)
+    factor, offset = placement(motion.size, size, filled)
+    place = motion.tracks[0].body[:, JOINT["pelvis"], :2] * factor + offset
+    ys, xs = torch.meshgrid(torch.arange(size[1]) + 0.5, torch.arange(size[0]) + 0.5, indexing="ij")
+    spot = torch.exp(-((xs - place[:, :1, None]) ** 2 + (ys - place[:, 1:, None]) ** 2) / 50)
+    pictures = spot[:, None].expand(-1, 3, -1, -1)
+    camera = Camera((move,))
+    frames, filmed = film(pictures, motion, camera, edges=edges, filled=filled)  # type: ignore[arg-type]
+    moved = filmed.tracks[0].body[:, JOINT["pelvis"], :2] * factor + offset
+    light = frames[:, 0] * (frames[:, 0] > 0.3)
+    found = torch.stack([(light * xs).sum((1, 2)), (light * ys).sum((1, 2))], -1) / light.sum((1, 2))[:, None]
+    inside = ((moved > 25) & (moved < torch.tensor(size) - 25)).all(1)
+    assert inside.sum() >= 3
+    assert (found - moved)[inside].abs().max() < 1.5
 
 
 def test_mirrored_edges_show_the_picture_again_and_never_a_bar() -> None:

@@ -142,6 +142,21 @@ def test_apply_camera_films_a_finished_animation_with_its_background(host: InPro
         assert torch.equal(result.output("film").tracks[0].body, filmed.tracks[0].body)
 
 
+def test_apply_camera_knows_how_the_picture_lies_in_the_animation(host: InProcessHost) -> None:
+    motion, camera = person(9), Camera((CameraMove("pan", "left"),))
+    images = torch.zeros(9, 32, 64, 3)
+    bodies = []
+    for framing, filled in (("whole picture", False), ("cut to fill", True)):
+        prompt = filming(host, motion, "camera pans left") | {"images": host.value(images)}
+        prompt["film"]["inputs"] |= {"images": ["images", 0], "framing": framing}
+        result = host.run(prompt)
+        assert result.success, result.error
+        _, filmed = film(images.movedim(-1, 1), motion, camera, filled=filled)
+        bodies.append(result.output("film").tracks[0].body)
+        assert torch.equal(bodies[-1], filmed.tracks[0].body)
+    assert not torch.equal(*bodies)
+
+
 @pytest.mark.parametrize("camera", ["", "static camera"])
 def test_a_camera_that_stands_still_changes_nothing(host: InProcessHost, camera: str) -> None:
     motion = person(9)

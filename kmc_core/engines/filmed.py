@@ -13,9 +13,10 @@ from torch import Tensor
 from ..errors import KMCError
 from ..motion.camera import Camera, camera_path, kept_inside, moved_by
 from ..motion.types import Motion
-from .kmc import Check, Progress, no_check, no_progress
+from .kmc import Check, Progress, no_check, no_progress, placement
 
 Edges = Literal["stay inside", "mirror"]
+Size = tuple[int, int]  # width, height
 STILL: Final = torch.eye(2, 3)
 
 
@@ -26,6 +27,7 @@ def film(
     *,
     strength: float = 1.0,
     edges: Edges = "stay inside",
+    filled: bool = False,
     progress: Progress = no_progress,
     check: Check = no_check,
 ) -> tuple[Tensor, Motion]:
@@ -33,24 +35,38 @@ def film(
 
     "stay inside" enlarges all frames alike, by as much as the path needs to never leave them; "mirror" goes
     on beyond their edges with their mirror image. What the camera shows as it is stays so to the bit.
-    Raises KMCError when frames and motion differ in length, and as `camera_path`.
+    `filled`: the motion's picture fills the frames and is cut where they are of another shape; else it lies
+    whole between bars, which are filmed as well. Raises KMCError when frames and motion differ in length, and
+    as `camera_path`.
     """
     if len(frames) != motion.frames:
         raise KMCError(
             f"The animation has {len(frames)} frames, its motion {motion.frames}. Connect the motion that "
             "the animation was made from, cut to the same frames."
         )
-    paths = []
     size = frames.shape[-1], frames.shape[-2]
-    for shown in (size, motion.size):
-        path = camera_path(camera, motion.frames, shown, strength=strength)
-        paths.append(kept_inside(path, shown) if edges == "stay inside" else path)
+    path = camera_path(camera, motion.frames, size, strength=strength)
+    if edges == "stay inside":
+        path = kept_inside(path, size)
     result = torch.empty_like(frames)
-    for index, (frame, path) in enumerate(zip(frames, paths[0], strict=True)):
+    for index, (frame, seen) in enumerate(zip(frames, path, strict=True)):
         check()
-        result[index] = frame if torch.equal(path, STILL) else _seen_through(frame, path)
+        result[index] = frame if torch.equal(seen, STILL) else _seen_through(frame, seen)
         progress(index + 1, len(frames))
-    return result, moved_by(motion, paths[1], motion.size)
+    return result, moved_by(motion, _of_motion(path, motion.size, size, filled), motion.size)
+
+
+def _of_motion(path: Tensor, picture: Size, size: Size, filled: bool) -> Tensor:
+    """A path [F, 2, 3] of the frames' pixels in those of the motion, as it was placed in the frames.
+
+    Turn and zoom are kept where the picture was stretched by a few percent, so that it stays a similarity.
+    """
+    factor, offset = placement(picture, size, filled)
+    turn, shift = path[..., :2], path[..., 2]
+    middle = torch.tensor(size) / 2
+    own = (middle - offset) / factor
+    moved = (turn @ middle + shift - offset) / factor
+    return torch.cat([turn, (moved - turn @ own)[..., None]], -1)
 
 
 def _seen_through(frame: Tensor, path: Tensor) -> Tensor:
