@@ -95,3 +95,36 @@ def test_every_stage_trains_from_one_recipe(tmp_path: Path, stage: str):
     assert wanted <= json.loads(told[0]).keys()
     make()  # nothing is trained twice
     assert (file.parent / "metrics.jsonl").read_text().splitlines() == told
+
+
+def test_a_cut_off_run_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The whole command, cut off in the first stage after its first checkpoint."""
+    prepared_clips(tmp_path / "clips_prepared")
+    config = tmp_path / "recipe.toml"
+    config.write_text(
+        f'name = "tiny"\ndata = "{tmp_path / "clips"}"\nout = ""\nsteps = 3\nbatch = 2\nframes = 2\n'
+        f'views = 2\nsave_every = 1\nstart = "{write_tiny_animator(tmp_path)}"\n[distill]\nsubsteps = 2\n'
+    )
+    monkeypatch.setattr("sys.argv", ["stages", "--config", str(config), "--out", str(tmp_path / "out")])
+    run = stages.train
+
+    def cut_off(state, config, params, draw, objective):
+        def once(*given):
+            if state.step == 2:
+                raise KeyboardInterrupt
+            return objective(*given)
+
+        run(state, config, params, draw, once)
+
+    monkeypatch.setattr(stages, "train", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        stages.main()
+    monkeypatch.setattr(stages, "train", run)
+    monkeypatch.setattr(stages, "STAGES", {"a merged": stages.STAGES["a merged"]})
+    monkeypatch.setattr(stages, "judge", lambda *given, **more: {})
+    monkeypatch.setattr(stages.Perception, "load", lambda *given, **more: None)
+    stages.main()
+    assert "at step 2" in capsys.readouterr().out
+    assert stages.short(replace(stages.read_config(config), save_every=500)).save_every < stages.QUICK_STEPS

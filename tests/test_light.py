@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from kmc_core.engines.color import compare
 from kmc_core.engines.light import relit
+from kmc_core.model.limbs import Pose
 from kmc_core.model.prior import move_person
 from kmc_core.model.proxy_normals import Normals, person_normals
 from test_prior import SIDE, photograph, turned
@@ -65,3 +66,11 @@ def test_normals_are_those_of_the_view_and_of_the_frame() -> None:
     flat = front._replace(pose=turned(0.0))
     flat.pose.body[..., 2] = 0
     assert person_normals([flat], turned(0.6)) is None and normals.shown.shape == (1, 3, SIDE, SIDE)
+
+
+def test_normals_can_be_cancelled_in_every_frame_that_is_drawn() -> None:
+    still = turned(0.6)
+    target = Pose(*(torch.cat((part, part, part)) for part in vars(still).values()))
+    checks: list[int] = []
+    person_normals([photograph(turned(0.0))], target, check=lambda: checks.append(1))
+    assert len(checks) >= 2 * len(target.body), "the pixels are moved first, then the normals drawn"

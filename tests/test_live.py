@@ -13,8 +13,10 @@ from torch import Tensor
 
 from checkpoints import TINY, write_tiny_animator
 from harness.inprocess import InProcessHost
+from kmc_core.engines import live
 from kmc_core.engines.live import CARRIED, Piece, live_pieces
 from kmc_core.errors import KMCError
+from kmc_core.motion.part import part_of
 from kmc_core.motion.retarget import retarget
 from kmc_core.perception.clips import TensorClip
 from kmc_core.subject.create import create_subject
@@ -75,8 +77,12 @@ def test_frames_fitted_by_the_same_judge_are_those_of_the_whole() -> None:
     """Without contacts, which are found over longer stretches."""
     motion, subject = person(24), character()
     whole = retarget(motion, subject, keep_contacts=False)
-    part = retarget(motion, subject, keep_contacts=False, judged_by=motion)
-    assert torch.equal(whole.tracks[0].body, part.tracks[0].body)
+    piece = retarget(part_of(motion, 8, 8), subject, keep_contacts=False, judged_by=motion)
+    expected, fitted = (tensors(Piece(part, 0)) for part in (part_of(whole, 8, 8), piece))
+    for name, value in expected.items():
+        assert torch.allclose(fitted[name], value, atol=1e-4), name
+    alone = retarget(part_of(motion, 8, 8), subject, keep_contacts=False)
+    assert not torch.allclose(alone.tracks[0].face.landmarks, fitted["landmarks"], atol=0.01)
     small = person(24, amount=0.3)
     other = retarget(motion, subject, keep_contacts=False, judged_by=small).tracks[0]
     assert not torch.allclose(other.face.landmarks, whole.tracks[0].face.landmarks)
@@ -85,6 +91,35 @@ def test_frames_fitted_by_the_same_judge_are_those_of_the_whole() -> None:
 def test_nobody_in_the_first_piece_is_told(subject: Subject) -> None:
     with pytest.raises(KMCError, match="Nobody is seen in the first 8 frames.*make the pieces longer"):
         pieces(torch.full((FRESH, 3, 96, 128), 90, dtype=torch.uint8), subject)
+
+
+@pytest.mark.parametrize("last", range(3))
+def test_a_piece_can_be_cancelled_before_each_of_its_nets(
+    subject: Subject, last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    for name in ("BodyTracker", "FaceTracker", "HandTracker"):
+        tracker = getattr(live, name)
+        monkeypatch.setattr(live, name, lambda *given, t=tracker, n=name: noted(t(*given), ran, n))
+
+    def check() -> None:
+        if len(ran) == last:
+            raise KeyboardInterrupt
+
+    clip = TensorClip(talking_frames(FRESH), FPS)
+    with pytest.raises(KeyboardInterrupt):
+        next(live_pieces(clip, perception, subject, fresh=FRESH, placement="match picture", check=check))
+    assert len(ran) == last
+
+
+def noted(tracker: Any, ran: list[str], name: str) -> Any:
+    """The tracker, which tells when it runs."""
+
+    def run(*given: Any) -> Any:
+        ran.append(name)
+        return tracker(*given)
+
+    return run
 
 
 @pytest.fixture(scope="module")

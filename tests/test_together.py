@@ -93,12 +93,55 @@ def test_who_stands_lower_covers_the_other_unless_told_otherwise(pair: tuple[Mot
     assert not swapped.second_in_front.any() and swapped.people == (1, 0)
 
 
+ABOVE_THE_KNEE = {name for name in JOINT if not name.endswith(("knee", "ankle", "heel", "toe"))}
+
+
+@pytest.mark.parametrize("who", ["smaller", "larger"])
+def test_a_shoulder_that_is_not_seen_makes_nobody_larger(
+    pair: tuple[Motion, Member, Member], who: str
+) -> None:
+    """The smaller one shows both in one frame only; where the larger never does, all of them is compared."""
+    _, red, blue = pair
+    large = person(FRAMES, shot=Shot(240.0, (200.0, 330.0), ABOVE_THE_KNEE)).tracks[0]
+    small = person(FRAMES, shot=Shot(160.0, (440.0, 330.0), ABOVE_THE_KNEE)).tracks[0]
+    assert small.body is not None and large.body is not None
+    if who == "smaller":
+        small.body[1:, JOINT["l_shoulder"]] = 0
+    else:
+        large.body[:, [JOINT["l_shoulder"], JOINT["r_shoulder"]]] = 0
+    motion = Motion(25.0, (WIDTH, HEIGHT), (large, small))
+    made = put_together(member(motion, 0, red.subject), member(motion, 1, blue.subject), motion)
+    assert not made.second_in_front.any()
+
+
 def test_no_seam_of_the_seconds_own_scene_comes_along(pair: tuple[Motion, Member, Member]) -> None:
     motion, red, blue = pair
     dark = replace(red, frames=torch.zeros_like(red.frames))
     made = put_together(dark, blue, motion)
     green = made.frames[:, 1]
     assert float(green.amax()) < 0.3, "grey 0.5 lies behind the blue one in its own picture"
+
+
+def test_made_smaller_the_second_brings_no_rim_of_its_own_scene(pair: tuple[Motion, Member, Member]) -> None:
+    """In the dark every pixel of the blue one is as green as the blue one is, and no greener."""
+    motion, red, _ = pair
+    blue = member(motion, 1, dressed("Blue", (0.1, 0.1, 0.9)), size=(320, 352))
+    dark = replace(red, frames=torch.zeros(FRAMES, 3, 64, 56))
+    made = put_together(dark, blue, motion).frames
+    assert made[:, 2].amax() > 0.8
+    assert float((made[:, 1] - made[:, 2] / 9).amax()) < 0.02
+
+
+def test_one_frame_is_put_together_before_the_next_is_looked_at(pair: tuple[Motion, Member, Member]) -> None:
+    """So that memory does not grow with the length, and each of them can be cancelled."""
+    motion, red, blue = pair
+    checks, seen = [0], []
+
+    def check() -> None:
+        checks[0] += 1
+
+    put_together(red, blue, motion, check=check, progress=lambda done, total: seen.append(checks[0]))
+    assert 0 < seen[0] <= seen[-1] / FRAMES
 
 
 def test_the_report_says_who_follows_whom(pair: tuple[Motion, Member, Member]) -> None:
@@ -123,4 +166,3 @@ def test_what_does_not_belong_together_is_refused(pair: tuple[Motion, Member, Me
     elsewhere.motion.tracks[0].body[..., 0] += 300
     with pytest.raises(KMCError, match="'Blue' is not where a person of the video is; set placement"):
         put_together(red, elsewhere, motion)
-    assert JOINT["neck"] >= 0

@@ -48,11 +48,10 @@ def live_pieces(
     """Pieces of `fresh` new frames, the last of as many as are left. `nets` is asked once a piece, so that a
     host can bring the nets back. KMCError where nobody is seen in the first piece.
     """
-    reader = Reader(nets(), clip.fps)
+    reader = Reader(nets(), clip.fps, check)
     first: Motion | None = None
     before: Track | None = None
     for frames in clip.chunks(fresh):
-        check()
         nets()
         seen = Motion(clip.fps, clip.size, (reader(frames),))
         if first is None:
@@ -70,14 +69,17 @@ def live_pieces(
 class Reader:
     """Follows one person through the pieces of a clip: body, hands and face."""
 
-    def __init__(self, nets: Perception, fps: float) -> None:
+    def __init__(self, nets: Perception, fps: float, check: Callable[[], None]) -> None:
         self._body, self._face, self._hands = BodyTracker(nets, fps), FaceTracker(nets), HandTracker(nets)
-        self._fps = fps
+        self._fps, self._check = fps, check
 
     def __call__(self, frames: Tensor) -> Track:
         """uint8 [n, 3, H, W] -> the person in them; where it is not seen the confidence is 0."""
+        self._check()
         body, world = self._body(frames)
+        self._check()
         face = face_motion(*self._face(frames, body), self._fps)
+        self._check()
         return Track(body, world, self._hands(frames, body), face, Intent())
 
 

@@ -5,6 +5,7 @@ character's picture. So the video tells where one picture lies in the other's. T
 by the prior's coverage, and laid before or behind the first.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -74,16 +75,15 @@ def put_together(
     nearer = _second_nearer(first, second, video) if front == "by place" else None
     nearer = torch.full((len(first.frames),), front == "second") if nearer is None else nearer
     place = _chained(_from_video(first, video.size), _inverse(_from_video(second, video.size)))
-    behind = _coverages(first, check)[0]
+    covered, _ = _coverages(first, check)
     masks, scene = _coverages(second, check)
     result = torch.empty_like(first.frames)
-    for index, mask in enumerate(masks):
+    for index, (behind, mask) in enumerate(zip(covered, masks, strict=True)):
         check()
-        shown = _moved(torch.cat((_alone(second.frames[index].to(mask), mask, scene), mask)), place, size).to(
-            result
-        )
-        share = shown[3:] if nearer[index] else shown[3:] * (1 - behind[index].to(result))
-        result[index] = first.frames[index] + share * (shown[:3] - first.frames[index])
+        person = mask * _alone(second.frames[index].to(mask), mask, scene)
+        shown = _moved(torch.cat((person, mask)), place, size).to(result)
+        added = shown[:3] - shown[3:] * first.frames[index]  # colours came times their coverage
+        result[index] = first.frames[index] + (added if nearer[index] else added * (1 - behind.to(result)))
         progress(index + 1, len(result))
     return Together(result, nearer, people)
 
@@ -138,15 +138,17 @@ def _inverse(place: Tensor) -> Tensor:
     return torch.stack((1 / place[0], -place[1] / place[0]))
 
 
-def _coverages(member: Member, check: Check) -> tuple[Tensor, Tensor]:
-    """[F, 1, H, W] where the character is in its animation, and the scene behind it [3, H, W] 0..1."""
+def _coverages(member: Member, check: Check) -> tuple[Iterator[Tensor], Tensor]:
+    """[1, H, W] where the character is, one frame of its animation after the other as they are asked for, and
+    the scene behind it [3, H, W] 0..1.
+    """
     size = member.frames.shape[-1], member.frames.shape[-2]
     person = fitted_person(member.motion, member.subject, member.track)
     views = [Picture(*canvas_view(view, size, member.filled)) for view in member.subject.views]
     target = canvas_pose(person, *placement(member.motion.size, size, member.filled))
     scene = fill_background(views[0].image, views[0].mask)
     frames = moved_frames(views, target, scene, check=check)
-    return torch.stack([frame.coverage for frame in frames]), scene / 2 + 0.5
+    return (frame.coverage for frame in frames), scene / 2 + 0.5
 
 
 def _alone(frame: Tensor, mask: Tensor, scene: Tensor) -> Tensor:
@@ -210,12 +212,27 @@ def _second_nearer(first: Member, second: Member, video: Motion) -> Tensor:
     grounds = [_ground(joints) for joints in (a, b)]
     lower = grounds[1] - grounds[0]
     if lower.isnan().float().mean() > OFTEN:
-        ends = [joints[:, SHOULDERS, :2] for joints in (a, b)]
-        broad = [(pair[:, 0] - pair[:, 1]).norm(dim=-1).quantile(0.9) for pair in ends]
-        return torch.full((len(a),), bool(broad[1] > broad[0]))
+        return torch.full((len(a),), _larger(b, a))
     reach = max(1, round(STEADY * video.fps / 2))
     padded = F.pad(lower[None], (reach, reach), value=torch.nan)[0]
     return padded.unfold(0, 2 * reach + 1, 1).nanmedian(-1).values.nan_to_num() > 0
+
+
+def _larger(joints: Tensor, others: Tensor) -> bool:
+    """Whether a body [F, 25, 3] is larger than another: by shoulders, else by all that is seen of them."""
+    sizes = [_extent(body, SHOULDERS) for body in (joints, others)]
+    if not all(sizes):
+        sizes = [_extent(body) for body in (joints, others)]
+    return sizes[0] > sizes[1]
+
+
+def _extent(joints: Tensor, only: Sequence[int] = ()) -> float:
+    """How far apart joints are: those that are seen, or `only` some where all of them are; 0 where never."""
+    points = joints[:, list(only)] if only else joints
+    seen = points[..., 2:] >= SEEN
+    low, high = (torch.where(seen, points[..., :2], end) for end in (torch.inf, -torch.inf))
+    spread = (high.amax(1) - low.amin(1)).norm(dim=-1)[(seen.all(1) if only else seen.any(1))[:, 0]]
+    return float(spread.quantile(0.9)) if len(spread) else 0.0
 
 
 def _ground(joints: Tensor) -> Tensor:

@@ -44,9 +44,13 @@ def person_normals(
         maps.append(Picture(normals, view.mask, view.pose))
     viewed = move_person(maps, target, check=check).colour
     posture = take_posture(body, target, scales[-1], widths)
-    shown = torch.stack([_map(body, posture, frame, size) for frame in range(len(target.body))])
-    known = [normals.norm(dim=1, keepdim=True) > SURE for normals in (viewed, shown)]
-    return Normals(F.normalize(viewed, dim=1), shown, (known[0] & known[1]).float())
+    shown = []
+    for frame in range(len(target.body)):
+        check()
+        shown.append(_map(body, posture, frame, size))
+    faced = torch.stack(shown)
+    known = [normals.norm(dim=1, keepdim=True) > SURE for normals in (viewed, faced)]
+    return Normals(F.normalize(viewed, dim=1), faced, (known[0] & known[1]).float())
 
 
 def _map(body: ProxyBody, posture: Posture, frame: int, size: tuple[int, int]) -> Tensor:

@@ -82,11 +82,7 @@ def retarget(
     """
     judged = _driver(motion if judged_by is None else judged_by, track)
     driver = track_of(motion, track)
-    if not subject.views:
-        raise KMCError(f"Subject '{subject.name}' has no views; create it from at least one picture.")
-    for name, value in (("body", body_strength), ("face", face_strength), ("hand", hand_strength)):
-        if not (math.isfinite(value) and value >= 0):
-            raise KMCError(f"The {name} strength is {value}; give a number from 0 up.")
+    _check(subject, body=body_strength, face=face_strength, hand=hand_strength)
     first = subject.views[0]
     size = (first.image.shape[-1], first.image.shape[-2])
     intent = _intent(driver, motion.fps)
@@ -95,18 +91,19 @@ def retarget(
     plan = plan_placement(
         placement, judged, motion.size, first.pose, size, proportions, body_strength, standing
     )
-    body = None if driver.body is None else _move_body(driver.body, plan, body_strength)
-    moved = replace(
-        driver,
-        body=body,
-        world=_move_world(driver, first.pose, proportions, body_strength),
-        hands=None if driver.hands is None else _move_hands(driver, body, plan, hand_strength),
-        intent=intent,
-    )
+    moved = _move_limbs(replace(driver, intent=intent), plan, proportions, body_strength, hand_strength)
     if keep_contacts:
         moved = keep_touching(driver, moved, plan, proportions, motion.fps, body_strength)
     moved = replace(moved, face=move_face(driver, judged.face, moved.body, subject, plan, face_strength))
     return Motion(fps=motion.fps, size=size, tracks=(moved,))
+
+
+def _check(subject: Character, **strengths: float) -> None:
+    if not subject.views:
+        raise KMCError(f"Subject '{subject.name}' has no views; create it from at least one picture.")
+    for name, value in strengths.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise KMCError(f"The {name} strength is {value}; give a number from 0 up.")
 
 
 def _driver(motion: Motion, track: int) -> Track:
@@ -121,6 +118,19 @@ def _driver(motion: Motion, track: int) -> Track:
 def _confidences(track: Track) -> list[Tensor]:
     points = [part[..., 3] for part in (track.body, track.hands) if part is not None]
     return points + ([track.face.confidence] if track.face is not None else [])
+
+
+def _move_limbs(
+    driver: Track, plan: Plan, proportions: Proportions, body_strength: float, hand_strength: float
+) -> Track:
+    """The driver with the character's body and hands; its face is still its own."""
+    body = None if driver.body is None else _move_body(driver.body, plan, body_strength)
+    return replace(
+        driver,
+        body=body,
+        world=_move_world(driver, plan.pose, proportions, body_strength),
+        hands=None if driver.hands is None else _move_hands(driver, body, plan, hand_strength),
+    )
 
 
 def _walk(

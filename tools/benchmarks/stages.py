@@ -52,8 +52,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     recipe = read_config(args.config)
-    steps, clips, many = (QUICK_STEPS, 4, 16) if args.quick else (recipe.steps, args.clips, 50)
-    recipe = replace(recipe, steps=steps, save_every=steps)
+    recipe = short(recipe) if args.quick else recipe
+    steps, clips, many = recipe.steps, *((4, 16) if args.quick else (args.clips, 50))
     trained = {name: student(name, recipe, args.out / f"{steps}") for name in STAGES}
     nets = Perception.load(ROOT / "weights" / "perception", device="cpu")
     files = {name: file for name, (file, _) in trained.items()}
@@ -63,6 +63,11 @@ def main() -> None:
         "steps": steps, "minutes": {name: minutes for name, (_, minutes) in trained.items()},
         "losses": {case: losses(found, many) for case, found in judged.items()}, "quality": judged,
     }))  # fmt: skip
+
+
+def short(recipe: TrainConfig) -> TrainConfig:
+    """The recipe in few steps, with checkpoints on the way."""
+    return replace(recipe, steps=QUICK_STEPS, save_every=min(recipe.save_every, QUICK_STEPS // 2))
 
 
 def student(name: str, recipe: TrainConfig, out: Path) -> tuple[Path, float]:
