@@ -63,13 +63,8 @@ class Judges:
             if not len(chosen):
                 continue
             picture, part = chosen[:, 0], torch.tensor(parts)[chosen[:, 1]]
-
-            def seen(
-                pictures: Tensor, net: Net = self.nets[name], at: Tensor = regions[picture, part]
-            ) -> Tensor:
-                return cut(pictures, at, net.input_shape[-2:])  # pyright: ignore[reportArgumentType]
-
-            found.append(self._distance(name, maps, seen, made[picture], true[picture]))
+            look = partial(cut, rois=regions[picture, part], size=_size(self.nets[name]))
+            found.append(self._distance(name, maps, look, made[picture], true[picture]))
         return torch.stack(found).mean() if found else made.sum() * 0
 
     def _distance(
