@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from checkpoints import write_tiny_animator
+from kmc_core.errors import KMCError
 from kmc_core.motion.skeleton import EXPRESSIONS
 from kmc_core.motion.types import FaceMotion, Track
 from kmc_core.perception.crops import crop
@@ -17,7 +19,7 @@ from kmc_core.training.features import Judges
 from kmc_core.training.loss_config import LossConfig
 from kmc_core.training.objectives import flow_matching_loss, varied
 from kmc_core.training.regions import CHIP, FACE, LEFT_HAND, RIGHT_HAND, cut, regions
-from kmc_core.training.strangers import Strangers, as_stranger
+from kmc_core.training.strangers import LEAST, Strangers, as_stranger
 from tiny import PARAMS, tiny_conditions
 from train_tiny import draw, networks
 
@@ -64,13 +66,12 @@ def test_judges_tell_a_blurred_face_from_a_sharp_one_and_reach_the_picture():
     soft = torch.nn.functional.avg_pool2d(true, 5, 1, 2).requires_grad_()
     at = regions(track(40, 30))
     far = judges.regions(soft, true, at, 4, rng())
-    assert far is not None
     assert judges.regions(true, true, at, 4, rng()) == 0 and judges.frames(true, true) == 0
     assert far > 0.05 and judges.frames(soft, true) > 0.05
     far.backward()
     assert soft.grad is not None and soft.grad[..., 50:90, 50:90].abs().sum() > 0
     assert soft.grad[..., :5].abs().sum() == 0  # nothing looks there
-    assert judges.regions(true, true, torch.zeros(1, 4, 4), 4, rng()) is None
+    assert judges.regions(soft, true, torch.zeros(1, 4, 4), 4, rng()) == 0  # a clip without hands and face
 
 
 def test_a_stranger_has_other_hands_and_another_face_but_the_same_points():
@@ -97,7 +98,9 @@ def test_strangers_are_as_strange_as_the_gap_is_wide():
     for gap in (-0.1, 0.005, 0.01, 3.0):
         strangers.follow(gap)
         strengths.append(float(strangers.strength))
-    assert strengths == pytest.approx([0, 0.25, 0.5, 1])
+    assert strengths == pytest.approx([LEAST, 0.25, 0.5, 1])
+    with pytest.raises(KMCError, match="The gap of strangers became nan"):
+        strangers.follow(float("nan"))
 
 
 def test_the_critic_and_the_animator_learn_from_their_own_part_only():
@@ -138,10 +141,24 @@ def test_only_the_named_weights_are_trained():
     assert any("blocks.1.query" in name for name in trained)
 
 
+@pytest.mark.parametrize("trains", [("embd_face",), ("embed_face", "no_such")])
+def test_a_name_that_no_weight_has_is_told(trains: tuple[str, ...]):
+    run = TrainConfig("x", "", "", 1, 1, trains=trains, animator=PARAMS)
+    with pytest.raises(KMCError, match="No weight's name has"):
+        build_model(PARAMS, run)
+
+
+def test_a_start_of_another_animator_is_told(tmp_path: Path):
+    run = TrainConfig("x", "", "", 1, 1, start=str(write_tiny_animator(tmp_path)))
+    with pytest.raises(KMCError, match="does not fit"):
+        build_model(replace(PARAMS, dim=64, rope_axes=(8, 12, 12)), run)
+
+
 def test_close_ups_are_the_clips_with_a_large_face_or_hand():
     sides = torch.zeros(3, 2, 4, 4)
     sides[0, 1, LEFT_HAND, 2], sides[2, 0, FACE, 2] = 9.0, 4.0
-    clips = Clips(
-        {"x0": torch.arange(3.0)[:, None, None, None, None].expand(3, 3, 2, 32, 32), "regions": sides}
-    )
-    assert clips.closeups().tensors["x0"][:, 0, 0, 0, 0].tolist() == [0.0]
+    frames = torch.arange(3.0)[:, None, None, None, None].expand(3, 3, 2, 32, 32)
+    large = Clips({"x0": frames, "regions": sides}).closeups()
+    assert large.tensors["x0"][:, 0, 0, 0, 0].tolist() == [0.0]
+    with pytest.raises(KMCError, match="No clip shows a face or a hand large"):
+        Clips({"x0": frames, "regions": sides * 0}).closeups()

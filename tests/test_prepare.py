@@ -18,12 +18,13 @@ from kmc_core.training.shards import read_shard
 from kmc_core.training.studio import Studio
 from kmc_core.training.truth import VIEWS, render_split
 from media import perception
-from tiny import PARAMS
+from tiny import PARAMS as TINY
 
 if not (DEFAULT_FOLDER / "01_01.bvh").is_file():
     pytest.skip("needs Debian's assimp-testmodels", allow_module_level=True)
 
 SIZE = 128
+PARAMS = replace(TINY, size=SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,13 @@ def test_clips_prepared_for_another_animator_are_refused(truth: Path, tmp_path: 
     prepared(truth, tmp_path)
     with pytest.raises(KMCError, match="was prepared for another animator"):
         Clips.load(tmp_path, replace(PARAMS, size=64))
+
+
+def test_clips_of_another_size_are_refused(truth: Path, tmp_path: Path):
+    with pytest.raises(KMCError, match="holds pictures of 128 pixels, the animator takes 32"):
+        prepare_folder(truth, tmp_path, TINY, perception(), lambda done, total: None)
+    with pytest.raises(KMCError, match="holds pictures of 128 pixels, and 64 are asked for"):
+        render_split(Studio(), truth.parent, "train", 2, 2, 3, 64)
 
 
 def test_a_motion_keeps_its_points_and_loses_depth_and_hands(truth: Path):

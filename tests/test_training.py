@@ -172,6 +172,8 @@ def test_a_config_gives_the_animators_sizes(tmp_path: Path):
         ('name = "x"', "is incomplete"),
         ("name = ", "is not valid TOML"),
         ("[animator]\ndim = 100", "must sum to dim / heads"),
+        ('trains = "embed_face"', "trains must be a list"),
+        ("size = 192\n[distill]\nsteps = 4", r"a distillation does not use \['size'\]"),
     ],
 )
 def test_a_wrong_config_is_told(tmp_path: Path, text: str, message: str):

@@ -16,16 +16,14 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from ..motion.draw import LIMB_CHANNELS
+from ..motion.draw import FACE_CHANNELS, HAND_CHANNELS
 from .conditions import GUIDED, AnimatorConditions
 from .params import AnimatorParams
 from .pixel_head import PixelHead, fold, pixels_last
 from .rope import grid_positions, rotate, rotations
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]  # q, k, v [B, N, L, D] -> [B, N, L, D]
-HANDS = [LIMB_CHANNELS.index(name) for name in ("l_hand", "r_hand")]
-FACE = [LIMB_CHANNELS.index(name) for name in ("face_upper", "face_lower")]
-REFERENCE_TIME = 8.0
+REFERENCE_TIME = 8.0  # views sit further away in time than any neighbouring frame
 
 
 class Encoded(NamedTuple):
@@ -168,8 +166,8 @@ class Animator(nn.Module):
         maps = rearrange(c.maps * c.keep[:, 0, None, None, None, None], "b c f h w -> b f c h w")
         drawn = F.max_pool3d(maps, (1, self.params.patch // 2, self.params.patch // 2)).flatten(-2)  # b f c l
         face = self.place_face(self.face_tokens(c).flatten(-2))
-        return torch.einsum("bfhl,bfhd->bfld", drawn[:, :, HANDS], self.place_hand(hands)) + (
-            drawn[:, :, FACE].amax(2)[..., None] * face[:, :, None]
+        return torch.einsum("bfhl,bfhd->bfld", drawn[:, :, list(HAND_CHANNELS)], self.place_hand(hands)) + (
+            drawn[:, :, list(FACE_CHANNELS)].amax(2)[..., None] * face[:, :, None]
         )
 
     def face_tokens(self, c: AnimatorConditions) -> Tensor:

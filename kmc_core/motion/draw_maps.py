@@ -28,6 +28,8 @@ from .face_mesh import (
 from .figure import LIMBS, TORSO_CORNERS, TORSO_PAD, Capsule, Figure, build_figure
 
 LIMB_CHANNELS: Final = (*LIMBS, "face_upper", "face_lower", "depth")
+HAND_CHANNELS: Final = tuple(LIMB_CHANNELS.index(name) for name in ("l_hand", "r_hand"))
+FACE_CHANNELS: Final = tuple(LIMB_CHANNELS.index(name) for name in ("face_upper", "face_lower"))
 
 FULL_CONFIDENCE: Final = 0.5  # from here on a limb is drawn at full strength; from SEEN to here it fades in
 MIN_RADIUS: Final = 0.6  # pixels: thinner lines would alias

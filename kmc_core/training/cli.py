@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import KMCError
 from ..evaluate.report import as_json, page, summarize, tables
@@ -46,17 +46,35 @@ def build_model(params: AnimatorParams, config: TrainConfig) -> nn.ModuleDict:
     model = nn.ModuleDict({"animator": build_animator(params, config.seed), "text": text})
     if config.start:
         _, weights = load_animator_file(Path(config.start))
-        model.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
+        _load(model, weights, config.start)
         if config.restart_head:
             start_at_prior(cast(Animator, model["animator"]))
     if config.trains:
-        for name, weight in model.named_parameters():
-            weight.requires_grad_(any(part in name for part in config.trains))
+        _freeze_others(model, config.trains)
     if config.loss.critic:
         model["critic"] = PatchCritic(params.channels)
     if config.loss.strangers:
         model["strangers"] = Strangers()
     return model
+
+
+def _load(model: nn.ModuleDict, weights: dict[str, Tensor], source: str) -> None:
+    """Put all weights into the networks; older files lack what places face and hands, which then starts
+    without effect.
+    """
+    fresh = {name: value for name, value in model.state_dict().items() if ".place_" in name}
+    try:
+        model.load_state_dict(fresh | {name: value.float() for name, value in weights.items()})
+    except RuntimeError as error:
+        raise KMCError(f"`start` {source} does not fit an animator of these sizes: {error}") from error
+
+
+def _freeze_others(model: nn.ModuleDict, trains: tuple[str, ...]) -> None:
+    names = [name for name, _ in model.named_parameters()]
+    if unknown := [part for part in trains if not any(part in name for name in names)]:
+        raise KMCError(f"No weight's name has {unknown} in it, which `trains` asks for; there are {names}.")
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(any(part in name for part in trains))
 
 
 def run_training(arguments: argparse.Namespace) -> None:

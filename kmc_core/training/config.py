@@ -16,6 +16,9 @@ else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports]  # absent where pyright runs on 3.11
 
 
+NOT_DISTILLED = {"animator", "closeups", "loss", "restart_head", "size", "trains"}
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Everything that a run depends on beside the code."""
@@ -65,7 +68,11 @@ def read_config(path: Path) -> TrainConfig:
         if "loss" in values:
             values["loss"] = LossConfig(**values["loss"])
         if "trains" in values:
+            if not isinstance(values["trains"], list):
+                raise TypeError(f"trains must be a list of parts of names, got {values['trains']!r}")
             values["trains"] = tuple(values["trains"])
+        if "distill" in values and (unused := sorted(NOT_DISTILLED & values.keys())):
+            raise TypeError(f"a distillation does not use {unused}")
         if "animator" in values:
             values["animator"] = read_params(values["animator"])
         return TrainConfig(**values)

@@ -42,6 +42,11 @@ def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perc
     if target.is_file() and _metadata(target) == made:
         return
     shard = read_shard(source)
+    if (side := shard.frames.images.shape[-1]) != params.size:
+        raise KMCError(
+            f"{source} holds pictures of {side} pixels, the animator takes {params.size}. Render clips of "
+            "that --size, or set `size` in the config."
+        )
     rng = torch.Generator().manual_seed(seed)
     tokenize = TextEncoder(params.text, device="meta").tokenize
     rows = []
@@ -197,6 +202,10 @@ class Clips:
         """Those that show a face or a hand large in some frame."""
         sides = self.tensors["regions"][..., 2].float().amax((1, 2))
         large = sides >= LARGE * self.tensors["x0"].shape[-1]
+        if not large.any():
+            raise KMCError(
+                "No clip shows a face or a hand large. Render more clips, or leave out `closeups`."
+            )
         return Clips({name: values[large] for name, values in self.tensors.items()})
 
     def draw(self, rng: torch.Generator, *, batch: int, frames: int, views: int) -> Batch:

@@ -7,11 +7,9 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from ..motion.draw import LIMB_CHANNELS
+from ..motion.draw import FACE_CHANNELS, HAND_CHANNELS
 
-DETAIL: Final = tuple(
-    k for k, name in enumerate(LIMB_CHANNELS) if name.startswith(("hand", "l_hand", "r_hand", "face"))
-)
+DETAIL: Final = (*HAND_CHANNELS, *FACE_CHANNELS)
 
 
 def detail_weight(maps: Tensor, size: torch.Size) -> Tensor:

@@ -52,9 +52,9 @@ class Judges:
 
     def regions(
         self, made: Tensor, true: Tensor, regions: Tensor, count: int, rng: torch.Generator
-    ) -> Tensor | None:
+    ) -> Tensor:
         """Of up to `count` random faces, hands and chips each, at regions [N, 4, 4] of pictures [N, 3, H, W];
-        None where there are none.
+        0 where there are none.
         """
         found = []
         for name, parts, maps in OF_REGIONS:
@@ -63,14 +63,9 @@ class Judges:
             if not len(chosen):
                 continue
             picture, part = chosen[:, 0], torch.tensor(parts)[chosen[:, 1]]
-
-            def seen(
-                pictures: Tensor, net: Net = self.nets[name], at: Tensor = regions[picture, part]
-            ) -> Tensor:
-                return cut(pictures, at, net.input_shape[-2:])  # pyright: ignore[reportArgumentType]
-
-            found.append(self._distance(name, maps, seen, made[picture], true[picture]))
-        return torch.stack(found).mean() if found else None
+            look = partial(cut, rois=regions[picture, part], size=_size(self.nets[name]))
+            found.append(self._distance(name, maps, look, made[picture], true[picture]))
+        return torch.stack(found).mean() if found else made.sum() * 0
 
     def _distance(
         self,

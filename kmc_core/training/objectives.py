@@ -89,8 +89,7 @@ def judged(
     if config.regions and batch.regions is not None:
         made, true = (_fold(x) / 2 + 0.5 for x in (x0_hat, batch.x0))
         distance = judges.regions(made, true, batch.regions.flatten(0, 1), config.each, rng)
-        if distance is not None:
-            found["regions"] = (config.regions, distance)
+        found["regions"] = (config.regions, distance)
     return found
 
 

@@ -96,14 +96,20 @@ def read_shard(path: Path) -> Shard:
     return Shard(parts["frames"], parts["references"], words, float(metadata["fps"]), metadata["split"])
 
 
-def is_complete(path: Path, clips: int) -> bool:
-    """True when a readable shard of `clips` clips is there already."""
+def is_complete(path: Path, clips: int, size: int) -> bool:
+    """True when a readable shard of `clips` clips is there already; KMCError for pictures of another side."""
     if not path.is_file():
         return False
     try:
-        return len(read_shard(path).words) == clips
+        shard = read_shard(path)
     except KMCError:
         return False
+    if (side := shard.frames.images.shape[-1]) != size:
+        raise KMCError(
+            f"{path} holds pictures of {side} pixels, and {size} are asked for. Give another --out, or move "
+            "the folder away."
+        )
+    return len(shard.words) == clips
 
 
 _PARTS: Final = ("frames", "references")

@@ -6,12 +6,14 @@ because they are retargeted to the character. How much is changed follows the ga
 error with a stranger's motion over the error with the character's own.
 """
 
+import math
 from dataclasses import replace
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from ..errors import KMCError
 from ..model.conditions import AnimatorConditions
 from ..motion.skeleton import EXPRESSIONS
 from .batch import Batch
@@ -21,6 +23,7 @@ HAND_SHAPE: Final = 0.1  # spread of the length, width and depth of hands betwee
 EXPRESSION_GAIN: Final = 0.25
 EXPRESSION_AT_REST: Final = 0.05
 GAP_OF_FULL_STRENGTH: Final = 0.02  # a relative gap from which on the perturbation is as strong as it may be
+LEAST: Final = 0.1  # of the strength: a network that does not heed face and hands yet has no gap
 HAND_POINTS: Final = 21 * 3  # of the hand features: joints in the wrist's frame come first
 
 
@@ -34,8 +37,13 @@ class Strangers(nn.Module):
         self.register_buffer("strength", torch.ones(()))
 
     def follow(self, gap: float) -> None:
-        """Set the strength by the gap that was measured."""
-        self.strength.fill_(min(1.0, max(0.0, gap / GAP_OF_FULL_STRENGTH)))
+        """Set the strength by the gap that was measured; KMCError for one that is not a number."""
+        if not math.isfinite(gap):
+            raise KMCError(
+                f"The gap of strangers became {gap}: the weights are no numbers any more. Lower `rate` and "
+                "start from the last checkpoint."
+            )
+        self.strength.fill_(min(1.0, max(LEAST, gap / GAP_OF_FULL_STRENGTH)))
 
 
 def as_stranger(conditions: AnimatorConditions, strength: float, rng: torch.Generator) -> AnimatorConditions:

@@ -222,7 +222,7 @@ def render_split(
     rendered = 0
     for number in range(clips // per_shard):
         path = folder / (split + DRIVERS * driver) / f"shard_{number:05d}.safetensors"
-        if is_complete(path, per_shard):
+        if is_complete(path, per_shard, size):
             continue
         start = time.perf_counter()
         indices = range(number * per_shard, (number + 1) * per_shard)

@@ -61,6 +61,7 @@ def coarser(frames: Tensor, factor: float = 0.75) -> Tensor:
     return F.interpolate(small, size=sizes[1], mode="bicubic").clamp(0, 1)
 
 
+OWN: Final = AnimatorParams().size  # of the clips in data/truth
 DEGRADED: Final[Mapping[str, Callable[[Tensor], Tensor]]] = MappingProxyType({
     "truth, half a pixel away": shifted,
     "truth, blurred by 0.7 pixels": blurred,
@@ -73,10 +74,10 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer clips")
-    parser.add_argument("--size", type=int, default=128, help="side of the pictures")
+    parser.add_argument("--size", type=int, default=OWN, help="side of the pictures")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    folder = ROOT / "data" / ("truth" if arguments.size == 128 else f"truth{arguments.size}")
+    folder = ROOT / "data" / ("truth" if arguments.size == OWN else f"truth{arguments.size}")
     if not any((folder / "val").glob("*.safetensors")):
         render_split(Studio(), folder, "val", CLIPS, CLIPS, SEED, arguments.size)
     nets = Perception.load(ROOT / "weights/perception", device="cpu")

@@ -10,12 +10,9 @@ from torch import Tensor
 
 from kmc_core.evaluate.score import Scores
 from kmc_core.model.conditions import AnimatorConditions
-from kmc_core.motion.draw import LIMB_CHANNELS
+from kmc_core.motion.draw import FACE_CHANNELS, HAND_CHANNELS
 
-CHANNELS: Final = MappingProxyType({  # of the maps
-    part: tuple(k for k, name in enumerate(LIMB_CHANNELS) if name.startswith(starts))
-    for part, starts in {"hands": ("hand", "l_hand", "r_hand"), "face": ("face",)}.items()
-})  # fmt: skip
+CHANNELS: Final = MappingProxyType({"hands": HAND_CHANNELS, "face": FACE_CHANNELS})  # of the maps
 
 
 def without_parts(told: AnimatorConditions, part: str) -> AnimatorConditions:
