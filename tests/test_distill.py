@@ -135,7 +135,7 @@ def test_a_student_is_no_teacher(tmp_path: Path):
 
 def test_the_bundled_recipe_is_read_and_a_wrong_key_is_told(tmp_path: Path):
     recipe = Path(__file__).resolve().parents[1] / "configs" / "mini_distill.toml"
-    assert read_config(recipe).distill == DistillConfig(merged=0.0, trajectory=1.0)
+    assert read_config(recipe).distill == DistillConfig(substeps=4, merged=0.0, trajectory=1.0)
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(recipe.read_text() + "speed = 3\n")
     with pytest.raises(KMCError, match="unexpected keyword argument 'speed'"):

@@ -375,3 +375,15 @@ def test_windows_are_planned_for_own_loops(host: InProcessHost, engine: Engine) 
         length=80,
     )
     assert (starts, lengths, count) == ([3, 80], [77, 3], 2)
+
+
+def test_the_same_pictures_always_make_the_same_file(host: InProcessHost, tmp_path: Path) -> None:
+    from kmc_core.host.video_writer import write_video
+
+    pattern = (torch.arange(32 * 32 * 3) * 7).view(32, 32, 3).permute(2, 0, 1)
+    pictures = [((pattern + 13 * index) % 256).to(torch.uint8) for index in range(60)]
+    files = set()
+    for _ in range(40):
+        write_video(tmp_path / "same.mp4", pictures, 24.0, None, 0)
+        files.add((tmp_path / "same.mp4").read_bytes())
+    assert len(files) == 1

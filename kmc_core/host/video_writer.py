@@ -18,7 +18,9 @@ from torch import Tensor
 
 from ..errors import KMCError
 
-OPTIONS = {"crf": "12", "preset": "medium"}  # no loss that an eye sees; Save Video copies it as it is
+# No loss that an eye sees; Save Video copies it as it is. Without mbtree, whose fast paths read memory that
+# nobody has set: the same frames now and then made another file.
+OPTIONS = {"crf": "12", "preset": "medium", "mbtree": "0"}
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
