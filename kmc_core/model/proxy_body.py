@@ -47,15 +47,16 @@ def _parts() -> tuple[Part, ...]:
         parts += [
             Part(f"{side}_upper_arm", shoulder, elbow, 1),
             Part(f"{side}_forearm", elbow, wrist, first, 0.01),
-            Part(f"{side}_hand", hand, hand + KNUCKLES[1], first + 1, 0.02),
+            Part(f"{side}_twisted_forearm", elbow, wrist, first + 1, 0.01),
+            Part(f"{side}_hand", hand, hand + KNUCKLES[1], first + 2, 0.02),
             Part(f"{side}_thigh", hip, knee, 0),
-            Part(f"{side}_shin", knee, ankle, first + 3),
-            Part(f"{side}_foot", ankle, toe, first + 4),
+            Part(f"{side}_shin", knee, ankle, first + 4),
+            Part(f"{side}_foot", ankle, toe, first + 5),
         ]
         for finger in range(5):
             for joint in range(3):
                 a = hand + 1 + 4 * finger + joint
-                parent = len(parts) - 1 if joint else first + 2
+                parent = len(parts) - 1 if joint else first + 3
                 parts.append(Part(f"{side}_finger{finger + 1}_{joint + 1}", a, a + 1, parent, 0.02))
     return tuple(parts)
 
@@ -65,6 +66,7 @@ NAMES: Final = {part.name: index for index, part in enumerate(PARTS)}
 HIPS, CHEST, HEAD = 0, 1, 2
 HANDS: Final = (NAMES["l_hand"], NAMES["r_hand"])
 ARMS: Final = (NAMES["l_upper_arm"], NAMES["r_upper_arm"])
+TWISTED: Final = {NAMES[f"{s}_twisted_forearm"]: NAMES[f"{s}_hand"] for s in "lr"}  # with whose twist
 FINGERS: Final = tuple(k for k, part in enumerate(PARTS) if "finger" in part.name)
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .proxy_body import CHEST, HIPS, NAMES, PARTS, ProxyBody
+from .proxy_body import CHEST, HIPS, NAMES, PARTS, TWISTED, ProxyBody
 from .proxy_paint import Picture
 from .proxy_pose import Posture, posed_vertices, take_posture
 from .raster import fragments
@@ -32,13 +32,15 @@ def fit_widths(body: ProxyBody, picture: Picture, scale: Tensor) -> Tensor:
     parts = covered.sum(0, dtype=torch.uint8)  # how many cover a pixel
     for part in (CHEST, *LIMBS):
         if posture.known[0, part]:
-            own = [CHEST, HIPS] if part == CHEST else [part]
+            own = [CHEST, HIPS] if part == CHEST else [part, *(k for k in TWISTED if PARTS[k].parent == part)]
             mine = covered[own].sum(0, dtype=torch.uint8)
             line = _bone(body, posture, part)
             widths[part] = _width(
                 line, (mine > 0).float(), (parts > mine).float(), picture.mask[0], float(scale[0])
             )
     widths[HIPS] = widths[CHEST]
+    for part in TWISTED:
+        widths[part] = widths[PARTS[part].parent]
     return widths
 
 

@@ -10,11 +10,13 @@ from ..motion.bones import SEEN
 from ..motion.skeleton import FACE_LANDMARKS
 from .background import fill_from
 from .limbs import Pose
-from .proxy_body import HEAD, PARTS, ProxyBody
+from .proxy_body import FINGERS, HANDS, HEAD, PARTS, ProxyBody
 from .proxy_pose import Posture, posed_vertices
 from .puppet import MASK_CONTRAST, VISIBLE
 from .raster import Fragments, fragments, nearest
 
+FINE: Final = 2  # samples along each side of a pixel: fingers and eyelids are finer than one
+BARE: Final = (*HANDS, *FINGERS)  # parts whose outline is the body's own: masks are too coarse for fingers
 LAYERS: Final = 3  # an arm's transparent rim, the other arm's, then the trunk
 APART: Final = 0.02  # metres between two surfaces that are not the same
 TOUCHING: Final = 0.04  # metres that a point may lie behind what a view shows there and still be seen
@@ -122,11 +124,12 @@ def paint_body(
     Colour [3, H, W] times coverage, coverage [1, H, W], and the share [1, H, W] that no view shows, which has
     coverage but no colour. Where a view says that a surface's rim is background, what lies behind shows.
     """
-    pixels = size[0] * size[1]
+    fine = size[0] * FINE, size[1] * FINE
+    pixels = fine[0] * fine[1]
     vertices, known = posed_vertices(body, posture, frame), posture.known[frame]
     apart = APART * posture.scale[frame]
     body, shell = nearest_shell(body, vertices)
-    shown = fragments(vertices, body.triangles, size)
+    shown = fragments(vertices * vertices.new_tensor((FINE, FINE, 1)), body.triangles, fine)
     painted = _painted(known, paints[0].known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
     towards, rays = facing(vertices, body.triangles[: body.solid]), _rays(posture, frame)
@@ -147,7 +150,9 @@ def paint_body(
         clear[at] -= share
         behind = shown.depth > shown.depth[top[shown.pixel]] + apart
         shown = shown.take(behind)
-    colour, covered, unseen = (values.mT.reshape(-1, *size) for values in (colour, 1 - clear, unseen))
+    colour, covered, unseen = (
+        F.avg_pool2d(values.mT.reshape(-1, *fine), FINE) for values in (colour, 1 - clear, unseen)
+    )
     return colour, covered, unseen
 
 
@@ -194,6 +199,7 @@ def look_up(
     the camera is, in directions rays [P, 3] of the parts; of a shell, in the view `shell` that it is from.
     """
     part = body.part[points.triangle]
+    hand = torch.isin(part, part.new_tensor(BARE))
     corners = body.triangles[points.triangle]
     sheet = points.triangle >= body.solid
     face = ((corners >= body.skin) & (corners < body.skin + FACE_LANDMARKS)).all(1)
@@ -209,7 +215,7 @@ def look_up(
         # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
         turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet
         colours.append(texture[:, :3].lerp(texture[:, 4:], turned[:, None]))
-        masks.append(torch.maximum(texture[:, 3], turned))
+        masks.append(torch.maximum(texture[:, 3], torch.maximum(turned, (hand & ~sheet).to(turned))))
         scores.append(score)
     score = torch.stack(scores)
     share = torch.softmax((score / MIXED).masked_fill(score == 0, -torch.inf), 0).nan_to_num()
@@ -238,5 +244,5 @@ def _sample(paint: Paint, where: Tensor) -> Tensor:
     """[N, 7] bilinear samples of a view's texture at pixels where [N, 2+] of the view."""
     height, width = paint.depth.shape
     grid = where[:, :2] / where.new_tensor((width, height)) * 2 - 1
-    sampled = F.grid_sample(paint.texture[None], grid[None, None], padding_mode="border", align_corners=False)
+    sampled = F.grid_sample(paint.texture[None], grid[None, None], mode="bicubic", padding_mode="border", align_corners=False)
     return sampled[0, :, 0].mT

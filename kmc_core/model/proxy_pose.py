@@ -22,6 +22,7 @@ from .proxy_body import (
     HIPS,
     KNUCKLES,
     PARTS,
+    TWISTED,
     Part,
     ProxyBody,
 )
@@ -37,6 +38,7 @@ LEANING: Final = [k for k, name in enumerate(BODY_JOINTS) if name.endswith(UPPER
 # Direction of a left arm that is not seen: the body at rest spreads its arms, people let them hang.
 HANGING: Final = (0.15, 1.0, 0.05)
 OPPOSITE: Final = -0.99  # a bone that points against its rest direction has no smallest rotation
+TWIST: Final = 0.5  # share of a hand's twist that its forearm's lower half takes
 # Pairs of joints whose distance tells the size of a person.
 MEASURED: Final = tuple(
     (JOINT[a], JOINT[b])
@@ -113,6 +115,10 @@ def _limb_turn(
     """How limb k is turned [F, 3, 3] and whether it is seen [F]; places its unseen joints, in place."""
     part = PARTS[k]
     above, start, end = turns[part.parent], part.a, part.b
+    if k in TWISTED:
+        hand = PARTS[TWISTED[k]].a
+        palm, bone = _palm_turn(points, rest, hand), points[:, end] - points[:, start]
+        return _twisted(above, palm, bone, TWIST * seen[:, hand]), seen[:, start] & seen[:, end]
     _hang(points, seen, rest, scale, above, [start], PARTS[part.parent].b)
     if k in HANDS:
         _hang(points, seen, rest, scale, above, range(start + 1, start + HAND), start)
@@ -198,6 +204,18 @@ def _trunk_turn(points: Tensor, rest: Tensor, pair: str) -> Tensor:
     """[F, 3, 3] how the trunk is turned, judged by the spine and a pair of joints."""
     ends = JOINT[f"l_{pair}"], JOINT[f"r_{pair}"], PELVIS, NECK
     return _frame_of(points, *ends) @ _frame_of(rest, *ends).mT
+
+
+def _twisted(turn: Tensor, end: Tensor, bone: Tensor, share: Tensor) -> Tensor:
+    """A limb's turn [F, 3, 3] and a share [F] of the twist about its bone [F, 3] by which its end is turned."""
+    v, rest = F.normalize(bone, dim=-1), end @ turn.mT
+    axial = torch.stack([rest[:, i, j] - rest[:, j, i] for i, j in ((2, 1), (0, 2), (1, 0))], -1)
+    trace = rest.diagonal(dim1=-2, dim2=-1).sum(-1)
+    angle = share * 2 * torch.atan2((axial * v).sum(-1), 1 + trace)
+    eye = torch.eye(3, device=turn.device)
+    skew = torch.linalg.cross(v[:, None].expand(-1, 3, -1), eye.expand(len(v), 3, 3), dim=-1).mT
+    sin, cos = angle.sin()[:, None, None], angle.cos()[:, None, None]
+    return (eye + sin * skew + (1 - cos) * skew @ skew) @ turn
 
 
 def _palm_turn(points: Tensor, rest: Tensor, start: int) -> Tensor:

@@ -23,7 +23,7 @@ from .body import Body
 Array = NDArray[np.float64]
 FACING: Final = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # Anny (left, back, up) to camera axes
 # Metres between vertices: what the smallest shape there needs.
-SPACING: Final = {"fingers": 0.011, "hand": 0.02, "head": 0.022, "foot": 0.03, "": 0.042}
+SPACING: Final = {"fingers": 0.003, "hand": 0.006, "head": 0.022, "foot": 0.015, "": 0.025}
 OPENED: Final = {"jawOpen": 0.5}  # lips apart, so that triangles know upper from lower
 KEPT_WEIGHTS: Final = 4
 COVERED: Final = 0.8  # the skin goes on a little under the face's rim
@@ -52,7 +52,7 @@ def _shares(bone: str) -> dict[str, float]:
         finger, joint = int(name[6]), int(name[8])
         return {f"{side}_finger{finger}_{joint}": 1.0}
     limbs = {
-        "upperarm": "upper_arm", "lowerarm": "forearm", "wrist": "hand", "metacarpal": "hand",
+        "upperarm": "upper_arm", "lowerarm01": "forearm", "lowerarm02": "twisted_forearm", "wrist": "hand", "metacarpal": "hand",
         "upperleg": "thigh", "lowerleg": "shin", "foot": "foot", "toe": "foot",
     }  # fmt: skip
     for start, part in limbs.items():
