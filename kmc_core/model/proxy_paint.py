@@ -207,7 +207,7 @@ def look_up(
     for index, paint in enumerate(paints):
         where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
         there = (paint.facing[corners] * points.weights).sum(1)
-        texture = _sample(paint, where)
+        texture = torch.where((face | hand)[:, None], _sample(paint, where, "bicubic"), _sample(paint, where))
         score = _score(paint, where, texture[:, 3], there, part, known)
         better = ALIKE * (1 + (paint.rays * rays).sum(1))[part] + FACE * (face & paint.face)
         score = torch.where(score > 0, score + better + FIRST_VIEW * (index == 0), 0)
@@ -240,9 +240,9 @@ def _score(paint: Paint, where: Tensor, mask: Tensor, towards: Tensor, part: Ten
     return torch.where(inside & open_to_view & told, score, 0)
 
 
-def _sample(paint: Paint, where: Tensor) -> Tensor:
+def _sample(paint: Paint, where: Tensor, mode: str = "bilinear") -> Tensor:
     """[N, 7] bilinear samples of a view's texture at pixels where [N, 2+] of the view."""
     height, width = paint.depth.shape
     grid = where[:, :2] / where.new_tensor((width, height)) * 2 - 1
-    sampled = F.grid_sample(paint.texture[None], grid[None, None], mode="bicubic", padding_mode="border", align_corners=False)
+    sampled = F.grid_sample(paint.texture[None], grid[None, None], mode=mode, padding_mode="border", align_corners=False)
     return sampled[0, :, 0].mT
