@@ -13,11 +13,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ..motion.face_mesh import OVAL
 from ..motion.skeleton import JOINT
 
 FILE: Final = Path(__file__).with_name("proxy_body.safetensors")
 BODY, HAND = 25, 21
 HAND_AT: Final = (BODY, BODY + HAND)  # where the left and the right hand's joints begin
+RIM_NEAR: Final = 0.01  # metres by which a further point of the face's outline moves the skin beyond it less
+RIM_REACH: Final = 0.04  # and how far it moves any
 KNUCKLES: Final = (5, 9, 17)  # index, middle and little finger
 
 
@@ -81,6 +84,7 @@ class ProxyBody(NamedTuple):
     joints: Tensor  # [67, 3] body, left hand, right hand
     skin: int  # vertices before the landmarks
     solid: int  # triangles before those of shells
+    rim: Tensor  # [skin, R] how much the skin follows each point of the face's outline
     shells: tuple[slice, ...] = ()  # the triangles of each view's shell, seen from its front, then its back
 
     def to(self, device: torch.device) -> "ProxyBody":
@@ -98,6 +102,8 @@ def proxy_body() -> ProxyBody:
     only = torch.eye(file["parts"].shape[1])[:1].expand(len(landmarks), -1)
     parts, weights = torch.cat((file["parts"].long(), head)), torch.cat((file["weights"], only))
     triangles = torch.cat((file["triangles"].long(), file["face_triangles"].long() + skin))
+    apart = torch.cdist(file["vertices"], landmarks[list(OVAL)])
+    near = (-apart.amin(1, keepdim=True) / RIM_REACH).exp() * (parts[:skin] == HEAD).mul(weights[:skin]).sum(1, keepdim=True)
     return ProxyBody(
         torch.cat((file["vertices"], landmarks)),
         parts,
@@ -107,4 +113,5 @@ def proxy_body() -> ProxyBody:
         file["joints"],
         skin,
         len(triangles),
+        near * torch.softmax(-apart / RIM_NEAR, 1),
     )

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..motion.bones import SEEN
-from ..motion.face_mesh import RIGID
+from ..motion.face_mesh import OVAL, RIGID
 from ..motion.skeleton import BODY_JOINTS, FACE_LANDMARKS, HEAD_JOINTS, JOINT, WRISTS
 from .limbs import Pose
 from .proxy_body import (
@@ -149,7 +149,11 @@ def posed_vertices(body: ProxyBody, posture: Posture, frame: int) -> Tensor:
     """[V, 3] the vertices in one frame, by linear blend skinning; the face's are its landmarks."""
     affine = blended(body, posture, frame, body.parts, body.weights)
     vertices = (affine[..., :3] @ body.vertices[..., None])[..., 0] + affine[..., 3]
-    vertices[body.skin : body.skin + FACE_LANDMARKS] = posture.landmarks[frame]
+    face = slice(body.skin, body.skin + FACE_LANDMARKS)
+    # Jaws, temples and foreheads differ as faces do: the skin around a face follows its outline.
+    moved = (posture.landmarks[frame] - vertices[face])[list(OVAL)]
+    vertices[: body.skin] += body.rim @ moved
+    vertices[face] = posture.landmarks[frame]
     return vertices
 
 
