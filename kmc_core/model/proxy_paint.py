@@ -29,6 +29,7 @@ TURNED: Final = 0.08  # cosine by which a surface has turned towards the camera
 THROUGH: Final = 0.05  # score of a surface whose other side shows: cloth is alike on both
 FIRST_SHELL: Final = 0.1  # cosine by which a later view's shell must face the camera better than the first's
 FROM_BEHIND: Final = 0.5  # a shell that shows its back counts that much of one that shows its front
+EDGE_ON: Final = 0.3  # cosine below which a piece of a shell is seen from its edge: a streak, not hair
 BEYOND: Final = 0.3  # of the picture: a body cut off by the picture goes on as it ends there
 
 
@@ -164,16 +165,23 @@ def nearest_shell(body: ProxyBody, vertices: Tensor) -> tuple[ProxyBody, int]:
     facings[0] += FIRST_SHELL
     view = max(range(len(facings)), key=facings.__getitem__)
     shell = body.shells[view]
+    shell = torch.arange(shell.start, shell.stop, device=vertices.device)
+    shell = shell[_towards(vertices[body.triangles[shell]]).abs() > EDGE_ON]
     triangles, part = (torch.cat((x[: body.solid], x[shell])) for x in (body.triangles, body.part))
     return body._replace(triangles=triangles, part=part), view
 
 
 def _facing(corners: Tensor) -> float:
     """How well a sheet of triangles [T, 3, 3], fronts and then backs, faces the camera; 0 without any."""
-    a, b, c = corners[: len(corners) // 2].unbind(1)
-    towards = -F.normalize(torch.linalg.cross(b - a, c - a), dim=-1)[:, 2].nan_to_num()
+    towards = _towards(corners[: len(corners) // 2])
     mean = float(towards.mean()) if len(towards) else 0.0
     return max(mean, -FROM_BEHIND * mean)
+
+
+def _towards(corners: Tensor) -> Tensor:
+    """[T] cosine between triangles [T, 3, 3] and the direction to the camera."""
+    a, b, c = corners.unbind(1)
+    return -F.normalize(torch.linalg.cross(b - a, c - a), dim=-1)[:, 2].nan_to_num()
 
 
 def _painted(known: Tensor, in_picture: Tensor) -> Tensor:
