@@ -9,8 +9,8 @@ from torch import Tensor
 from kmc_core.model.limbs import Pose
 from kmc_core.model.prior import move_person
 from kmc_core.model.proxy_body import PARTS, proxy_body
-from kmc_core.model.proxy_paint import Picture
 from kmc_core.model.proxy_pose import posed_vertices, take_posture
+from kmc_core.model.proxy_views import Picture
 from kmc_core.model.raster import fragments, nearest
 from kmc_core.motion.skeleton import JOINT
 

@@ -8,7 +8,7 @@ from kmc_core.model.background import fill_background
 from kmc_core.model.limbs import Pose
 from kmc_core.model.prior import Moved
 from kmc_core.model.prior import move_person as move_views
-from kmc_core.model.proxy_paint import Picture
+from kmc_core.model.proxy_views import Picture
 from kmc_core.motion.skeleton import BODY_BONES, JOINT
 
 SIDE = 96

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import KMCError
 from ..model.prior import move_person
 from ..model.proxy_normals import Normals, person_normals
-from ..model.proxy_paint import Picture
+from ..model.proxy_views import Picture
 from ..motion.types import Motion
 from ..subject.types import Subject
 from .kmc import Check, Progress, canvas_pose, canvas_view, fitted_person, no_check, no_progress, placement

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import KMCError
 from ..model.background import fill_background
 from ..model.prior import moved_frames
-from ..model.proxy_paint import Picture
+from ..model.proxy_views import Picture
 from ..motion.types import Motion
 from ..subject.types import Subject
 from .kmc import (

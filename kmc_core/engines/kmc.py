@@ -14,7 +14,7 @@ from ..model.conditions import KEEP, AnimatorConditions
 from ..model.limbs import Pose
 from ..model.params import AnimatorParams
 from ..model.prior import move_person
-from ..model.proxy_paint import Picture
+from ..model.proxy_views import Picture
 from ..motion.draw import limb_maps
 from ..motion.part import part_of, track_of
 from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS

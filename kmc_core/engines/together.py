@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import KMCError
 from ..model.background import fill_background
 from ..model.prior import moved_frames
-from ..model.proxy_paint import Picture
+from ..model.proxy_views import Picture
 from ..motion.bones import SEEN
 from ..motion.skeleton import JOINT
 from ..motion.types import Motion, Track

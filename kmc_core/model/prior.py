@@ -17,9 +17,10 @@ from .background import fill_background, fill_from
 from .limbs import Pose
 from .proxy_body import ProxyBody, proxy_body
 from .proxy_fit import fit_widths
-from .proxy_paint import Picture, as_paint, paint_body
+from .proxy_paint import paint_body
 from .proxy_pose import sizes, take_posture
 from .proxy_shell import with_shells
+from .proxy_views import Picture, as_paint
 from .puppet import cut_out, moving
 
 NEIGHBOURS: Final = 5.5  # a pixel with more than this many of eight covered neighbours is a hole

@@ -103,7 +103,9 @@ def proxy_body() -> ProxyBody:
     parts, weights = torch.cat((file["parts"].long(), head)), torch.cat((file["weights"], only))
     triangles = torch.cat((file["triangles"].long(), file["face_triangles"].long() + skin))
     apart = torch.cdist(file["vertices"], landmarks[list(OVAL)])
-    near = (-apart.amin(1, keepdim=True) / RIM_REACH).exp() * (parts[:skin] == HEAD).mul(weights[:skin]).sum(1, keepdim=True)
+    near = (-apart.amin(1, keepdim=True) / RIM_REACH).exp() * (parts[:skin] == HEAD).mul(weights[:skin]).sum(
+        1, keepdim=True
+    )
     return ProxyBody(
         torch.cat((file["vertices"], landmarks)),
         parts,

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .proxy_body import CHEST, HIPS, NAMES, PARTS, TWISTED, ProxyBody
-from .proxy_paint import Picture
 from .proxy_pose import Posture, posed_vertices, take_posture
+from .proxy_views import Picture
 from .raster import fragments
 
 LIMBS: Final = tuple(NAMES[f"{s}_{n}"] for n in ("upper_arm", "forearm", "thigh", "shin") for s in "lr")

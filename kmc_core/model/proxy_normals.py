@@ -11,8 +11,8 @@ from .limbs import Pose
 from .prior import has_depth, move_person, person_scales
 from .proxy_body import ProxyBody, proxy_body
 from .proxy_fit import fit_widths
-from .proxy_paint import Picture, vertex_normals
 from .proxy_pose import Posture, posed_vertices, take_posture
+from .proxy_views import Picture, vertex_normals
 from .raster import fragments, nearest
 
 SURE: Final = 0.7  # length of a moved normal from which its neighbours agree with it

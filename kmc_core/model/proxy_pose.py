@@ -211,7 +211,7 @@ def _trunk_turn(points: Tensor, rest: Tensor, pair: str) -> Tensor:
 
 
 def _twisted(turn: Tensor, end: Tensor, bone: Tensor, share: Tensor) -> Tensor:
-    """A limb's turn [F, 3, 3] and a share [F] of the twist about its bone [F, 3] by which its end is turned."""
+    """A turn [F, 3, 3] and a share [F] of the twist about its bone [F, 3] by which the turn `end` differs."""
     v, rest = F.normalize(bone, dim=-1), end @ turn.mT
     axial = torch.stack([rest[:, i, j] - rest[:, j, i] for i, j in ((2, 1), (0, 2), (1, 0))], -1)
     trace = rest.diagonal(dim1=-2, dim2=-1).sum(-1)

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .proxy_body import HIPS, PARTS, ProxyBody
-from .proxy_paint import VISIBLE, Picture
 from .proxy_pose import Posture, blended, posed_vertices
+from .proxy_views import Picture
+from .puppet import VISIBLE
 from .raster import Fragments, fragments, nearest
 
 CELLS: Final = 64  # squares of the sheet along the picture's longer side

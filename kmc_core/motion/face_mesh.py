@@ -57,6 +57,9 @@ INNER_LIPS: Final = (
     80,
     191,
 )
+MOUTH_MIDDLE: Final = (13, 14)  # of the inner lips, above and below
+MOUTH_CORNERS: Final = (78, 308)
+CHEEKS: Final = (50, 101, 118, 280, 330, 347)
 NOSE_BRIDGE: Final = (168, 6, 197, 195, 5, 4)
 NOSE_BASE: Final = (98, 97, 2, 326, 327)
 OVAL: Final = (

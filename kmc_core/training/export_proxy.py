@@ -52,7 +52,8 @@ def _shares(bone: str) -> dict[str, float]:
         finger, joint = int(name[6]), int(name[8])
         return {f"{side}_finger{finger}_{joint}": 1.0}
     limbs = {
-        "upperarm": "upper_arm", "lowerarm01": "forearm", "lowerarm02": "twisted_forearm", "wrist": "hand", "metacarpal": "hand",
+        "upperarm": "upper_arm", "lowerarm01": "forearm", "lowerarm02": "twisted_forearm",
+        "wrist": "hand", "metacarpal": "hand",
         "upperleg": "thigh", "lowerleg": "shin", "foot": "foot", "toe": "foot",
     }  # fmt: skip
     for start, part in limbs.items():

@@ -29,7 +29,7 @@ from kmc_core.evaluate.score import REACH  # noqa: E402
 from kmc_core.model.background import fill_background  # noqa: E402
 from kmc_core.model.limbs import Pose  # noqa: E402
 from kmc_core.model.prior import move_person  # noqa: E402
-from kmc_core.model.proxy_paint import Picture  # noqa: E402
+from kmc_core.model.proxy_views import Picture  # noqa: E402
 from kmc_core.model.puppet import cut_out, moving  # noqa: E402
 from kmc_core.motion.skeleton import JOINT  # noqa: E402
 from kmc_core.motion.types import Motion  # noqa: E402

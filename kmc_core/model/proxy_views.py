@@ -1,0 +1,197 @@
+"""Views of a person as paint: what each tells about a point of the body's surface."""
+
+from typing import Final, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..motion.bones import SEEN
+from ..motion.skeleton import FACE_LANDMARKS
+from .background import fill_from
+from .limbs import Pose
+from .proxy_body import FINGERS, HANDS, HEAD, ProxyBody
+from .proxy_guess import OPENS, bare_skin, open_mouth, opening, skin_colour
+from .proxy_pose import Posture, posed_vertices
+from .puppet import MASK_CONTRAST
+from .raster import Fragments, fragments, nearest
+
+BARE: Final = (*HANDS, *FINGERS)  # parts whose outline is the body's own: masks are too coarse for fingers
+TOUCHING: Final = 0.04  # metres that a point may lie behind what a view shows there and still be seen
+FIRST_VIEW: Final = 0.2  # cosine by which a later view must face the surface better than the first
+ALIKE: Final = 2.0  # cosine that a view counts more which looks at a part from where the camera does
+FACE: Final = 1.0  # and one that shows the face, for the face: in others its landmarks are guessed
+MIXED: Final = 0.05  # views whose scores differ by less than this are mixed
+RIM: Final = 0.006  # of the picture: found masks include that much background
+TURNED: Final = 0.08  # cosine by which a surface has turned towards the camera
+THROUGH: Final = 0.05  # score of a surface whose other side shows: cloth is alike on both
+BEYOND: Final = 0.3  # of the picture: a body cut off by the picture goes on as it ends there
+GUESSED: Final = 1e-3  # score of what no view shows and is known all the same
+
+
+class Picture(NamedTuple):
+    """One view of a person: image [3, H, W], mask [1, H, W], its pose (one frame) in the same pixels."""
+
+    image: Tensor
+    mask: Tensor
+    pose: Pose
+
+
+class Paint(NamedTuple):
+    """A view with the body in its pose."""
+
+    texture: Tensor  # [7, H, W] picture, mask, and the picture without the person's rim
+    vertices: Tensor  # [V, 3]
+    facing: Tensor  # [V] 1 where the surface faces the camera, -1 where it faces away
+    depth: Tensor  # [H, W] of the body, inf where it is not
+    owner: Tensor  # [H, W] the part seen there, -1 where there is none
+    known: Tensor  # [P]
+    scale: Tensor  # pixels per metre
+    rays: Tensor  # [P, 3] where the camera is, seen from each part at rest
+    face: Tensor  # whether the face is seen
+    opened: Tensor  # how far the lips are apart
+    skin: Tensor  # [3] colour of the cheeks
+
+
+class Wanted(NamedTuple):
+    """The body in the frame that is painted."""
+
+    facing: Tensor  # [V] as in Paint
+    known: Tensor  # [P]
+    rays: Tensor  # [P, 3]
+    opened: Tensor
+
+
+class Seen(NamedTuple):
+    """What the views tell about N points of the surface."""
+
+    colour: Tensor  # [N, 3]
+    mask: Tensor  # [N]
+    score: Tensor  # [N] how well the chosen view faces it; 0 where no view shows it
+
+
+def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
+    """A view, ready to be looked up."""
+    height, width = picture.mask.shape[-2:]
+    vertices = posed_vertices(body, posture, 0)
+    shown = fragments(vertices, body.triangles[: body.solid], (height, width))
+    top = nearest(shown, height * width)
+    empty = top < 0
+    depth = torch.where(empty, torch.inf, shown.depth[top]) if len(shown.depth) else top + torch.inf
+    owner = torch.where(empty, -1, body.part[shown.triangle[top]]) if len(shown.depth) else top
+    solid = ((picture.mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
+    rim = int(max(height, width) * RIM)
+    # Found masks fade at the edge of the picture, the person does not.
+    solid = F.pad(solid[:, rim : height - rim, rim : width - rim][None], (rim,) * 4, mode="replicate")[0]
+    return Paint(
+        torch.cat((picture.image, solid, _inner(picture.image, solid))),
+        vertices,
+        facing(vertices, body.triangles[: body.solid]),
+        depth.view(height, width),
+        owner.view(height, width),
+        posture.known[0],
+        posture.scale[0],
+        rays(posture, 0),
+        picture.pose.face_seen[0] >= SEEN,
+        opening(posture.landmarks[0]),
+        skin_colour(picture.image, picture.pose),
+    )
+
+
+def rays(posture: Posture, frame: int) -> Tensor:
+    """[P, 3] unit directions of the camera's axis in the rest pose of every part."""
+    axis = posture.linear.new_tensor([0.0, 0.0, 1.0]).expand(posture.linear.shape[1], 3)
+    return F.normalize(torch.linalg.solve_ex(posture.linear[frame], axis).result, dim=-1).nan_to_num()
+
+
+def _inner(image: Tensor, mask: Tensor) -> Tensor:
+    """The picture [3, H, W] with the person's colours going on from a little inside of the mask [1, H, W]."""
+    reach = int(max(mask.shape[-2:]) * RIM)
+    outside = F.max_pool2d(1 - mask[None], (2 * reach + 1, 1), 1, (reach, 0))
+    inside = 1 - F.max_pool2d(outside, (1, 2 * reach + 1), 1, (0, reach))[0]
+    return image * inside + fill_from(image * inside, inside) * (1 - inside)
+
+
+def facing(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """[V] cosine between the vertices' normals and the direction to the camera."""
+    return -vertex_normals(vertices, triangles)[:, 2]
+
+
+def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """[V, 3] unit normals of the vertices [V, 3], the mean of their triangles' by area."""
+    a, b, c = vertices[triangles].unbind(1)
+    normals = torch.linalg.cross(b - a, c - a)
+    total = torch.zeros_like(vertices)
+    total.index_add_(0, triangles.flatten(), normals.repeat_interleave(3, 0))
+    return F.normalize(total, dim=-1)
+
+
+def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments, wanted: Wanted) -> Seen:
+    """What those views tell about points that show them best and from where the camera is; about a shell, the
+    view `shell` that it is from.
+    """
+    part, corners = body.part[points.triangle], body.triangles[points.triangle]
+    sheet = points.triangle >= body.solid
+    bare = torch.isin(part, part.new_tensor(BARE)) & ~sheet
+    face = ((corners >= body.skin) & (corners < body.skin + FACE_LANDMARKS)).all(1)
+    towards = (wanted.facing[corners] * points.weights).sum(1)
+    colours, masks, scores = [], [], []
+    for index, paint in enumerate(paints):
+        where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
+        there = (paint.facing[corners] * points.weights).sum(1)
+        texture = _sample(paint, where, face | bare)
+        score = _score(paint, where, texture[:, 3], there, part, wanted.known)
+        better = ALIKE * (1 + (paint.rays * wanted.rays).sum(1))[part] + FACE * (face & paint.face)
+        score = torch.where(score > 0, score + better + FIRST_VIEW * (index == 0), 0)
+        score = torch.where(sheet, float(index == shell), score)
+        # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
+        turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet
+        colours.append(texture[:, :3].lerp(texture[:, 4:], turned[:, None]))
+        masks.append(torch.maximum(texture[:, 3], torch.maximum(turned, bare.to(turned))))
+        scores.append(score)
+    score = torch.stack(scores)
+    share = torch.softmax((score / MIXED).masked_fill(score == 0, -torch.inf), 0).nan_to_num()
+    colour = (torch.stack(colours) * share[..., None]).sum(0)
+    between, mouth = open_mouth(corners - body.skin, points.weights)
+    shown = (share[:, between] * torch.stack([paint.opened for paint in paints])[:, None]).sum(0)
+    more = ((wanted.opened - shown) / OPENS).clamp(0, 1)[:, None]
+    colour[between] = colour[between].lerp(mouth, more)
+    score = score.amax(0)
+    skins = [paint.skin for paint in paints if paint.face]
+    if skins:
+        hidden = bare & (score == 0)
+        colour[hidden] = bare_skin(skins, towards[hidden])
+        score = torch.where(hidden, GUESSED, score)
+    # What any view shows of the person is there: more views never take away.
+    return Seen(
+        colour, (torch.stack(masks) * (torch.stack(scores) > 0)).amax(0).maximum(bare.to(colour)), score
+    )
+
+
+def _score(paint: Paint, where: Tensor, mask: Tensor, towards: Tensor, part: Tensor, known: Tensor) -> Tensor:
+    """[N] how well a view shows points at where [N, 3] of its picture; 0 where it does not."""
+    height, width = paint.depth.shape
+    size = where.new_tensor((width, height))
+    pixel = where[:, :2].long().clamp(min=0).minimum(size.long() - 1)
+    index = pixel[:, 1] * width + pixel[:, 0]
+    depth, owner = paint.depth.flatten()[index], paint.owner.flatten()[index]
+    beyond = torch.maximum(-where[:, :2], where[:, :2] - size).amax(1)
+    inside = (beyond < 0) | ((beyond < BEYOND * size.amax()) & (mask > 0.5))
+    open_to_view = (where[:, 2] <= depth + TOUCHING * paint.scale) | (owner == part) | (owner < 0)
+    told = paint.known[part] | ~known[part]  # a view that hides a limb has it somewhere, not here
+    through = torch.where(part == HEAD, 0.0, THROUGH)
+    score = torch.where(towards > 0, towards + through, through * (1 + towards))
+    return torch.where(inside & open_to_view & told, score, 0)
+
+
+def _sample(paint: Paint, where: Tensor, fine: Tensor) -> Tensor:
+    """[N, 7] samples of a view's texture at pixels where [N, 2+] of the view, cubic ones where `fine` [N]."""
+    height, width = paint.depth.shape
+    grid = where[:, :2] / where.new_tensor((width, height)) * 2 - 1
+
+    def sampled(mode: str) -> Tensor:
+        return F.grid_sample(paint.texture[None], grid[None, None], mode, "border", align_corners=False)[
+            0, :, 0
+        ].mT
+
+    return torch.where(fine[:, None], sampled("bicubic"), sampled("bilinear"))
