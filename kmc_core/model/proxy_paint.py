@@ -38,7 +38,7 @@ def paint_body(
     apart = APART * posture.scale[frame]
     body, shell = nearest_shell(body, vertices)
     shown = fragments(vertices * vertices.new_tensor((samples, samples, 1)), body.triangles, fine)
-    painted = _painted(known, paints[0].known).to(known.device)
+    painted = _painted(known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
     towards = facing(vertices, body.triangles[: body.solid])
     wanted = Wanted(towards, known, rays(posture, frame), opening(posture.landmarks[frame]))
@@ -90,11 +90,9 @@ def _towards(corners: Tensor) -> Tensor:
     return -F.normalize(torch.linalg.cross(b - a, c - a), dim=-1)[:, 2].nan_to_num()
 
 
-def _painted(known: Tensor, in_picture: Tensor) -> Tensor:
-    """[P] the parts that are known, and those that hang on them and that the picture does not know either: an
-    arm that the picture cuts off keeps to its shoulder.
-    """
+def _painted(known: Tensor) -> Tensor:
+    """[P] the parts that are known, and those that hang on them: people have limbs that a video cuts off."""
     painted = known.tolist()
-    for k, (part, seen) in enumerate(zip(PARTS, in_picture.tolist(), strict=True)):
-        painted[k] = painted[k] or (not seen and painted[part.parent])
+    for k, part in enumerate(PARTS):
+        painted[k] = painted[k] or painted[part.parent]
     return torch.tensor(painted)
