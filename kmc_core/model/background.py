@@ -5,7 +5,7 @@ from typing import Final
 import torch.nn.functional as F
 from torch import Tensor
 
-GROWN: Final = 12  # the fill reaches half of a twelfth of the picture beyond a mask, for hair that it misses
+GROWN: Final = 24  # the fill reaches half of this share of the picture beyond a mask, for hair that it misses
 MASKED: Final = 0.1  # mask value from which a pixel is the person's
 
 
