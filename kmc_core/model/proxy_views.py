@@ -79,12 +79,12 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
     empty = top < 0
     depth = torch.where(empty, torch.inf, shown.depth[top]) if len(shown.depth) else top + torch.inf
     owner = torch.where(empty, -1, body.part[shown.triangle[top]]) if len(shown.depth) else top
-    solid = ((picture.mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
     rim = int(max(height, width) * RIM)
     # Found masks fade at the edge of the picture, the person does not.
-    solid = F.pad(solid[:, rim : height - rim, rim : width - rim][None], (rim,) * 4, mode="replicate")[0]
+    mask = picture.mask[:, rim : height - rim, rim : width - rim]
+    mask = F.pad(mask[None], (rim,) * 4, mode="replicate")[0]
     return Paint(
-        torch.cat((picture.image, solid, _inner(picture.image, solid))),
+        torch.cat((picture.image, mask, _inner(picture.image, _solid(mask)))),
         vertices,
         facing(vertices, body.triangles[: body.solid]),
         depth.view(height, width),
@@ -96,6 +96,11 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
         opening(posture.landmarks[0]),
         skin_colour(picture.image, picture.pose),
     )
+
+
+def _solid(mask: Tensor) -> Tensor:
+    """A mask with a narrow rim."""
+    return ((mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
 
 
 def rays(posture: Posture, frame: int) -> Tensor:
@@ -140,21 +145,22 @@ def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments,
         where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
         there = (paint.facing[corners] * points.weights).sum(1)
         texture = _sample(paint, where, face | bare)
-        score = _score(paint, where, texture[:, 3], there, part, wanted.known)
+        shown = _solid(texture[:, 3])
+        score = _score(paint, where, shown, there, part, wanted.known)
         better = ALIKE * (1 + (paint.rays * wanted.rays).sum(1))[part] + FACE * (face & paint.face)
         score = torch.where(score > 0, score + better + FIRST_VIEW * (index == 0), 0)
         score = torch.where(sheet, float(index == shell), score)
         # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
         turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet
         colours.append(texture[:, :3].lerp(texture[:, 4:], turned[:, None]))
-        masks.append(torch.maximum(texture[:, 3], torch.maximum(turned, bare.to(turned))))
+        masks.append(torch.maximum(shown, torch.maximum(turned, bare.to(turned))))
         scores.append(score)
     score = torch.stack(scores)
     share = torch.softmax((score / MIXED).masked_fill(score == 0, -torch.inf), 0).nan_to_num()
     colour = (torch.stack(colours) * share[..., None]).sum(0)
     between, mouth = open_mouth(corners - body.skin, points.weights)
-    shown = (share[:, between] * torch.stack([paint.opened for paint in paints])[:, None]).sum(0)
-    more = ((wanted.opened - shown) / OPENS).clamp(0, 1)[:, None]
+    before = (share[:, between] * torch.stack([paint.opened for paint in paints])[:, None]).sum(0)
+    more = ((wanted.opened - before) / OPENS).clamp(0, 1)[:, None]
     colour[between] = colour[between].lerp(mouth, more)
     score = score.amax(0)
     skins = [paint.skin for paint in paints if paint.face]
