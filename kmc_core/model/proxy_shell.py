@@ -12,7 +12,6 @@ from torch import Tensor
 from .proxy_body import HIPS, PARTS, ProxyBody
 from .proxy_pose import Posture, blended, posed_vertices
 from .proxy_views import Picture
-from .puppet import VISIBLE
 from .raster import Fragments, fragments, nearest
 
 CELLS: Final = 64  # squares of the sheet along the picture's longer side
@@ -39,7 +38,7 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBod
     shown = fragments(vertices, body.triangles[: body.solid], (height, width))
     top = nearest(shown, height * width).view(height, width)
     cell = -(-max(height, width) // CELLS)
-    person = picture.mask[0] > VISIBLE
+    person = picture.mask[0] > 0.5
     if (person & (top >= 0)).sum() < MISREAD * person.sum():
         return body
     used = _used_cells(person & (top < 0), cell)
