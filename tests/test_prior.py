@@ -106,7 +106,7 @@ def reddish(colour: Tensor) -> Tensor:
 def test_hair_beyond_the_body_stays_on_the_head_and_turns_with_it():
     worn, hair = with_hair(photograph(turned(0.0)))
     still = move_person([worn], worn.pose)
-    head = inside(worn).mask * (torch.arange(SIDE) < 22)[:, None]  # below, the sheet is cut at the neck
+    head = inside(worn).mask * (torch.arange(SIDE) < 17)[:, None]  # below, the sheet is cut at the neck
     assert error(still.colour[0], worn._replace(mask=head)) < 0.01
     aside = move_person([worn], turned(0.5))
     assert 0.7 * hair < reddish(aside.colour[0]) < 1.3 * hair
