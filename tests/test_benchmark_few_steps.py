@@ -16,7 +16,7 @@ from benchmarks.pass_profile import REST, profiled
 from checkpoints import write_tiny_animator
 from kmc_core.model.checkpoint import load_animator_file
 from kmc_core.training.config import TrainConfig
-from kmc_core.training.data import BYTES, PREPARED
+from kmc_core.training.data import BYTES, made_with
 from kmc_core.training.distill_config import DistillConfig
 from moving_person import person
 from tiny import PARAMS, tiny_animator, tiny_conditions, tiny_noise
@@ -75,8 +75,7 @@ def prepared_clips(folder: Path) -> None:
         "tokens": torch.ones(2, PARAMS.text.length, dtype=torch.short),
         "regions": torch.zeros(2, 3, 4, 4),
     }
-    made = {"prepared": PREPARED, "params": json.dumps(PARAMS.teacher())}
-    save_file(kept | {"x0": clean}, folder / "shard_00000.safetensors", made)
+    save_file(kept | {"x0": clean}, folder / "shard_00000.safetensors", made_with(PARAMS))
 
 
 @pytest.mark.parametrize("stage", list(stages.STAGES))

@@ -42,7 +42,8 @@ def animator_params(metadata: dict[str, str], origin: str) -> AnimatorParams:
         )
     try:
         values = json.loads(metadata["params"])
-        return read_params(values | {"text": values["text"]})
+        # Files of before know nothing of the head's blocks, and have none.
+        return read_params({"pixel_blocks": 0} | values | {"text": values["text"]})
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise KMCError(
             f"{origin} describes sizes that this version does not know ({error}). Update KMC Motion Control, "

@@ -2,7 +2,7 @@
 metadata.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..motion.draw import LIMB_CHANNELS
@@ -43,6 +43,7 @@ class AnimatorParams:
     )
     rope_axes: tuple[int, int, int] = (16, 24, 24)  # head dimensions for time, y, x
     pixel_width: int = 32  # width of the convolutional head that places gates at pixel precision
+    pixel_blocks: int = 2  # of it that look around in the moved pixels, each twice as far as the one before
     flow_range: float = 0.06  # furthest refinement of the moved pixels, share of the trained side
     shift: float = 3.0  # of the sampling schedule towards high noise (SD3, 2403.03206), where it is trained
     text: TextParams = field(default_factory=TextParams)
@@ -54,12 +55,6 @@ class AnimatorParams:
             raise ValueError(f"rope_axes {self.rope_axes} must sum to dim / heads = {self.dim / self.heads}")
         if self.patch % 2:
             raise ValueError(f"patch must be even, got {self.patch}: maps are drawn at half resolution")
-
-    def teacher(self) -> dict[str, Any]:
-        """All but what distillation adds: a student is told, and so trained, as its teacher is."""
-        values = asdict(self)
-        del values["student_steps"]
-        return values
 
 
 def read_params(values: dict[str, Any]) -> AnimatorParams:

@@ -25,6 +25,12 @@ class PixelHead(nn.Module):
         self.norm = operations.LayerNorm(p.dim, elementwise_affine=False, **place)
         self.unpatch = operations.Linear(p.dim, features * (p.patch // 2) ** 2, **place)
         self.coarse1 = operations.Conv2d(features + p.map_channels, p.pixel_width, 3, padding=1, **place)
+        self.look = (
+            operations.Conv2d(4 * (p.channels + 1), p.pixel_width, 1, **place) if p.pixel_blocks else None
+        )
+        self.around = nn.ModuleList(
+            LookAround(p.pixel_width, 2**k, operations, place) for k in range(1, p.pixel_blocks + 1)
+        )
         self.coarse2 = operations.Conv2d(p.pixel_width, p.pixel_width, 3, padding=1, **place)
         self.fine1 = operations.Conv2d(
             p.pixel_width + 3 * p.channels + 1, p.pixel_width, 3, padding=1, **place
@@ -53,7 +59,12 @@ class PixelHead(nn.Module):
 
     def mixed(self, x: Tensor, maps: Tensor, z: Tensor, moved: Tensor, background: Tensor) -> Tensor:
         """Features x [N, C, H/2, W/2] of frames and what their pixels are made of -> x0_hat [N, C, H, W]."""
-        x = F.silu(self.coarse1(pixels_last(torch.cat((x, maps), 1))))
+        x = self.coarse1(pixels_last(torch.cat((x, maps), 1)))
+        if self.look is not None:
+            x = x + self.look(pixels_last(F.pixel_unshuffle(moved.to(x.dtype), 2)))
+        x = F.silu(x)
+        for block in self.around:
+            x = block(x)
         x = F.interpolate(F.silu(self.coarse2(x)), scale_factor=2, mode="bilinear", align_corners=False)
         signal = pixels_last(torch.cat((z, moved, background), 1).to(x.dtype))
         x = F.silu(self.fine1(torch.cat((x, signal), 1)))
@@ -65,6 +76,19 @@ class PixelHead(nn.Module):
         start = torch.cat((coverage * 8 - 4, 4 - coverage * 8, torch.full_like(coverage, -2.0)), 1)
         g = torch.softmax(gates + start, 1)
         return g[:, :1] * colour + g[:, 1:2] * background + g[:, 2:] * paint
+
+
+class LookAround(nn.Module):
+    """A residual block of the head that sees pixels `reach` and one more away, on both sides."""
+
+    def __init__(self, width: int, reach: int, operations: Any, place: dict[str, Any]) -> None:
+        super().__init__()
+        self.far = operations.Conv2d(width, width, 3, padding=reach, dilation=reach, **place)
+        self.near = operations.Conv2d(width, width, 3, padding=1, **place)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, width, H, W] -> the same shape."""
+        return x + self.near(F.silu(self.far(x)))
 
 
 def fold(x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..motion.draw import FACE_CHANNELS, HAND_CHANNELS
 from .conditions import GUIDED, AnimatorConditions
 from .params import AnimatorParams
-from .pixel_head import PixelHead, fold, pixels_last
+from .pixel_head import LookAround, PixelHead, fold, pixels_last
 from .rope import grid_positions, rotate, rotations
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]  # q, k, v [B, N, L, D] -> [B, N, L, D]
@@ -300,9 +300,9 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
         torch.manual_seed(seed)
         model = Animator(params, **kwargs)
         start_at_prior(model)
-        for place in cast(Iterable[nn.Linear], (model.place_hand, model.place_face)):
-            nn.init.zeros_(place.weight)
-            nn.init.zeros_(place.bias)
+        for layer in cast(Iterable[nn.Linear | nn.Conv2d], late(model)):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(cast(Tensor, layer.bias))
         for block in cast(Iterable[Block], model.blocks):
             nn.init.zeros_(block.out.weight)
             nn.init.zeros_(block.out_context.weight)
@@ -313,6 +313,15 @@ def build_animator(params: AnimatorParams, seed: int = 0, **kwargs: Any) -> Anim
             nn.init.zeros_(cast(nn.Linear, model.embed_guidance[2]).weight)
             nn.init.zeros_(cast(nn.Linear, model.embed_guidance[2]).bias)
     return model
+
+
+def late(model: Animator) -> list[nn.Module]:
+    """Layers whose parts came later than the first weights, or come later in a run: they start without
+    effect.
+    """
+    look = [] if model.head.look is None else [model.head.look]
+    near = [cast(LookAround, block).near for block in model.head.around]
+    return [model.place_hand, model.place_face, *look, *near]
 
 
 def start_at_prior(model: Animator) -> None:

@@ -59,10 +59,11 @@ def build_model(params: AnimatorParams, config: TrainConfig) -> nn.ModuleDict:
 
 
 def _load(model: nn.ModuleDict, weights: dict[str, Tensor], source: str) -> None:
-    """Put all weights into the networks; older files lack what places face and hands, which then starts
-    without effect.
+    """Put all weights into the networks; older files lack what places face and hands and the head's blocks,
+    which then start without effect.
     """
-    fresh = {name: value for name, value in model.state_dict().items() if ".place_" in name}
+    new = (".place_", ".look.", ".around.")
+    fresh = {name: value for name, value in model.state_dict().items() if any(part in name for part in new)}
     try:
         model.load_state_dict(fresh | {name: value.float() for name, value in weights.items()})
     except RuntimeError as error:
@@ -84,6 +85,7 @@ def run_training(arguments: argparse.Namespace) -> None:
     params = load_animator_file(Path(config.start))[0] if config.start else config.animator
     if config.size:
         params = replace(params, size=config.size)
+    params = replace(params, pixel_blocks=max(params.pixel_blocks, config.pixel_blocks))
     if arguments.dry_run:
         print(json.dumps({name: round(value, 2) for name, value in plan(params, config).items()}))
         return

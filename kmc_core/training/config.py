@@ -16,7 +16,7 @@ else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports]  # absent where pyright runs on 3.11
 
 
-NOT_DISTILLED = {"animator", "closeups", "loss", "restart_head", "size", "trains"}
+NOT_DISTILLED = {"animator", "closeups", "loss", "pixel_blocks", "restart_head", "size", "trains"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class TrainConfig:
     animator: AnimatorParams = field(default_factory=AnimatorParams)  # sizes, where the run starts afresh
     restart_head: bool = False  # forget the last layer of `start`: begin at the prior itself
     size: int = 0  # side of the pictures where it is another than that of `start`
+    pixel_blocks: int = 0  # of the head, where that is more than `start` has: new ones start without effect
     trains: tuple[str, ...] = ()  # parts of the names of the weights that are trained; all when empty
     closeups: bool = False  # draw only clips that show a face or a hand large
 

@@ -5,7 +5,7 @@ Preparing takes most of a naive training step (prior, maps), so it is done once 
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +38,7 @@ FEWEST_FACE_PIXELS: Final = 24.0  # a smaller face gives the identity net nothin
 
 def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perception, seed: int) -> None:
     """Turn one truth shard into conditions, written whole or not at all; a file made the same way is kept."""
-    made = _made(params)
+    made = made_with(params)
     if target.is_file() and _metadata(target) == made:
         return
     shard = read_shard(source)
@@ -73,9 +73,10 @@ def prepare_shard(source: Path, target: Path, params: AnimatorParams, nets: Perc
     partial.replace(target)
 
 
-def _made(params: AnimatorParams) -> dict[str, str]:
-    """What prepared clips are made with, as their file tells it."""
-    return {"prepared": PREPARED, "params": json.dumps(params.teacher())}
+def made_with(params: AnimatorParams) -> dict[str, str]:
+    """What prepared clips are made with, as their file tells it: other sizes are the network's own."""
+    told = {name: getattr(params, name) for name in ("size", "patch", "channels", "map_channels")}
+    return {"prepared": PREPARED, "params": json.dumps(told | {"text": asdict(params.text)})}
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -187,7 +188,7 @@ class Clips:
         if not files:
             raise KMCError(f"No prepared clips in {folder}. Render them first: make truth.")
         for file in files:
-            if _metadata(file) != _made(params):
+            if _metadata(file) != made_with(params):
                 raise KMCError(
                     f"{file} was prepared for another animator or by another version. Prepare it again: "
                     "leave out --prepared."
