@@ -1,7 +1,7 @@
 """What the animator promises, at tiny size."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 from kmc_core.errors import KMCError
 from kmc_core.model.checkpoint import load_animator_file, save_animator
 from kmc_core.model.conditions import KEEP, AnimatorConditions, batched
+from kmc_core.model.params import AnimatorParams
 from kmc_core.model.text import TextEncoder
-from kmc_core.model.transformer import build_animator, start_at_prior
+from kmc_core.model.transformer import Animator, build_animator, start_at_prior
 from tiny import PARAMS, frames_of, tiny_animator, tiny_conditions, tiny_noise
 
 HALF = torch.tensor([0.5])
@@ -183,3 +184,37 @@ def test_a_forgotten_head_begins_at_the_prior_itself():
     assert not torch.allclose(model(tiny_noise(), HALF, conditions), fresh)
     start_at_prior(model)
     assert torch.allclose(model(tiny_noise(), HALF, conditions), fresh)
+
+
+@torch.no_grad()
+def test_blocks_of_the_head_start_without_effect_and_then_see_far():
+    before = _random_head(replace(PARAMS, pixel_blocks=0))
+    model, conditions = build_animator(PARAMS, seed=1), tiny_conditions()
+    missing = model.load_state_dict(before.state_dict(), strict=False).missing_keys
+    assert all(".look." in name or ".around." in name for name in missing) and missing
+    plain = before(tiny_noise(), HALF, conditions)
+    assert torch.equal(model(tiny_noise(), HALF, conditions), plain)
+    for block in model.head.around:
+        torch.nn.init.normal_(block.near.weight)
+    torch.nn.init.normal_(model.head.look.weight)
+    moved = conditions.moved.clone()
+    moved[..., 16, 16] += 1  # one pixel
+    made, other = (model(tiny_noise(), HALF, replace(conditions, moved=m)) for m in (conditions.moved, moved))
+    rows = (made - other).abs().amax((0, 1, 2, 4)).nonzero()
+    assert rows.min() <= 4 and rows.max() >= 28
+
+
+def _random_head(params: AnimatorParams) -> Animator:
+    model = build_animator(params)
+    torch.nn.init.normal_(model.head.fine2.weight, generator=torch.Generator().manual_seed(0))
+    return model
+
+
+def test_files_from_before_the_heads_blocks_have_none(tmp_path: Path):
+    old = replace(PARAMS, pixel_blocks=0)
+    told = {name: value for name, value in asdict(old).items() if name != "pixel_blocks"}
+    metadata = {"kind": "kmc_animator", "version": "1", "params": json.dumps(told)}
+    save_file(build_animator(old).state_dict(), tmp_path / "old.safetensors", metadata)
+    params, state = load_animator_file(tmp_path / "old.safetensors")
+    assert params == old
+    build_animator(params).load_state_dict(state)
