@@ -23,6 +23,7 @@ ALIKE: Final = 2.0  # cosine that a view counts more which looks at a part from 
 FACE: Final = 1.0  # and one that shows the face, for the face: in others its landmarks are guessed
 MIXED: Final = 0.05  # views whose scores differ by less than this are mixed
 RIM: Final = 0.006  # of the picture: found masks include that much background
+MIXTURE: Final = 0.4  # mask up to which a pixel is mostly background
 TURNED: Final = 0.08  # cosine by which a surface has turned towards the camera
 THROUGH: Final = 0.05  # score of a surface whose other side shows: cloth is alike on both
 BEYOND: Final = 0.3  # of the picture: a body cut off by the picture goes on as it ends there
@@ -40,7 +41,7 @@ class Picture(NamedTuple):
 class Paint(NamedTuple):
     """A view with the body in its pose."""
 
-    texture: Tensor  # [7, H, W] picture, mask, and the picture without the person's rim
+    texture: Tensor  # [7, H, W] the person's colours, the mask, and the colours without the person's rim
     vertices: Tensor  # [V, 3]
     facing: Tensor  # [V] 1 where the surface faces the camera, -1 where it faces away
     depth: Tensor  # [H, W] of the body, inf where it is not
@@ -83,8 +84,11 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
     # Found masks fade at the edge of the picture, the person does not.
     mask = picture.mask[:, rim : height - rim, rim : width - rim]
     mask = F.pad(mask[None], (rim,) * 4, mode="replicate")[0]
+    inner = _inner(picture.image, _solid(mask))
+    # What a pixel of the outline has of its own background must not move along.
+    image = inner.lerp(picture.image, ((mask - MIXTURE) / (1 - MIXTURE)).clamp(0, 1))
     return Paint(
-        torch.cat((picture.image, mask, _inner(picture.image, _solid(mask)))),
+        torch.cat((image, mask, inner)),
         vertices,
         facing(vertices, body.triangles[: body.solid]),
         depth.view(height, width),
