@@ -1,7 +1,8 @@
 """What each part of the animator is there for: make -s benchmark NAME=ablations [QUICK=1]
 
 The same weights are trained on for the same few steps, on clips that show hands or faces large, each time
-without one part, and judged on held-out clips by the metrics that the part is there for, beside the whole.
+without one part (and once with a patch discriminator), and judged on held-out clips by the metrics that the
+part is there for, beside the whole.
 Small scale: a minute of training each, which can show a direction and no size. Needs prepared training
 clips (`make prepare ARGS="--data data/truth/train"`) and held-out ones. Prints one JSON object as its last
 line.
@@ -56,6 +57,8 @@ QUICK_STEPS, QUICK_CLIPS, QUICK_PEOPLE = 4, 4, 1
 SAMPLING: Final = 1  # step: more change nothing where conditions decide the result
 TURNED: Final = 60.0  # degrees from which a person shows its side
 VIEWS: Final = (1, 4)
+CRITIC: Final = "with a critic"  # the one that is added, not left out
+CRITIC_WEIGHT: Final = 0.05
 NOBODY = Gallery(torch.zeros(0, EMBEDDING), torch.zeros(0, dtype=torch.long))
 
 
@@ -92,6 +95,7 @@ def ablations(loss: LossConfig) -> dict[str, Ablation]:
         "distances in our nets": Ablation(
             ("body_pck", "hand_pck", "aed"), config={"loss": replace(loss, frames=0.0, regions=0.0)}
         ),
+        CRITIC: Ablation(("ssim", "hand_pck", "aed"), config={"loss": replace(loss, critic=CRITIC_WEIGHT)}),
     }  # fmt: skip
 
 
@@ -140,7 +144,8 @@ def main() -> None:
         model = trained(replace(config, **ablation.config), params, prepared, ablation.told)
         change = ablation.judged if ablation.told is unchanged else ablation.told
         found = judged(model, cases, change, nets)
-        rows += told([row(f"without {name}", m, scored[ablation.judged], found) for m in ablation.metrics])
+        left_out = name if name == CRITIC else f"without {name}"
+        rows += told([row(left_out, m, scored[ablation.judged], found) for m in ablation.metrics])
     print(table(rows), file=sys.stderr)
     took = round(time.monotonic() - begun)
     print(json.dumps({"steps": steps, "clips": clips, "seconds": took, "rows": rows}))
