@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kmc_core.model.limbs import Pose
-from kmc_core.model.prior import move_person
+from kmc_core.model.prior import move_person, resized
 from kmc_core.model.proxy_body import PARTS, proxy_body
 from kmc_core.model.proxy_pose import posed_vertices, take_posture
 from kmc_core.model.proxy_views import Picture
@@ -175,6 +175,18 @@ def test_a_picture_at_twice_the_size_gives_the_same_person_with_more_detail():
     large = move_person([Picture(image, mask, doubled(picture.pose))], doubled(target))
     reduced = torch.nn.functional.avg_pool2d(large.colour, 2)
     assert ((reduced - small.colour).abs() * small.coverage).sum() / small.coverage.sum() / 3 < 0.06
+
+
+def test_a_picture_larger_than_the_canvas_paints_it_more_sharply():
+    picture, target = photograph(turned(0.0)), turned(0.4)
+    half = Pose(*(x * torch.tensor([0.5, 0.5, 0.5, 1.0])[: x.shape[-1]] for x in (target.body, target.hands)),
+                target.landmarks / 2, target.face_seen)  # fmt: skip
+    small = resized(picture, (SIDE // 2, SIDE // 2))
+    scene = torch.full((3, SIDE // 2, SIDE // 2), FLOOR)
+    from_large, from_small = (move_person([p], half, background=scene).colour[0] for p in (picture, small))
+    truth = torch.nn.functional.avg_pool2d(photograph(target).image, 2)
+    wanted = resized(photograph(target), (SIDE // 2, SIDE // 2))._replace(image=truth)
+    assert error(from_large, wanted) < 0.9 * error(from_small, wanted)
 
 
 def test_a_camera_that_zooms_in_enlarges_the_whole_person():

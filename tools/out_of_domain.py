@@ -88,8 +88,8 @@ def characters() -> list[tuple[Tensor, str]]:
 
     photograph = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1).float() / 255
     studio = Studio()
-    clips = [render_clip(studio, "val", 7, index, 256, cartoons=1.0) for index in DRAWN]
-    drawn = [(torch.from_numpy(c.images[-3]).float() / 255, c.words.caption) for c in clips]
+    clips = [render_clip(studio, "val", 7, index, 128, cartoons=1.0) for index in DRAWN]
+    drawn = [(torch.from_numpy(c.references.images[0]).float() / 255, c.words.caption) for c in clips]
     return [(photograph, "a woman in an orange space suit"), *drawn]
 
 

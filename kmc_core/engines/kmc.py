@@ -10,10 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import KMCError
+from ..model.background import fill_background
 from ..model.conditions import KEEP, AnimatorConditions
 from ..model.limbs import Pose
 from ..model.params import AnimatorParams
 from ..model.prior import move_person
+from ..model.proxy_paint import samples_of
 from ..model.proxy_views import Picture
 from ..motion.draw import limb_maps
 from ..motion.part import part_of, track_of
@@ -119,7 +121,9 @@ def build_conditions(
     target = canvas_pose(person, *placement(motion.size, size))
     views = [canvas_view(view, size) for view in subject.views]
     pictures, masks, poses = zip(*views, strict=True)
-    moved = move_person([Picture(*view) for view in views], target, progress=progress, check=check)
+    painted = [Picture(*canvas_view(view, finer(view, size))) for view in subject.views]
+    scene = fill_background(pictures[0], masks[0])
+    moved = move_person(painted, target, background=scene, progress=progress, check=check)
     hands, wrists = hand_features(target, size)
     references = torch.stack([torch.cat((p, m)) for p, m in zip(pictures, masks, strict=True)])
     maps = [_maps(pose, size) for pose in poses]
@@ -198,6 +202,15 @@ def canvas_view(view: View, size: tuple[int, int], filled: bool = False) -> tupl
         F.pad(mask, pads).clamp(0, 1),
         canvas_pose(view.pose, factor, offset),
     )
+
+
+def finer(view: View, size: tuple[int, int]) -> tuple[int, int]:
+    """The canvas (width, height) at which a view is painted from: as fine as the samples of the prior, where
+    the picture is.
+    """
+    larger = round(max(view.image.shape[-2:]) / max(size))
+    times = max(1, min(samples_of(size), larger))
+    return size[0] * times, size[1] * times
 
 
 def hand_features(pose: Pose, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

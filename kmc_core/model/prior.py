@@ -2,10 +2,12 @@
 
 So that a small network need not memorise texture. A proxy body carries them in three dimensions; what a
 view shows beyond that body (hair, skirts, bags) hangs on it as a sheet. Where no depth is known, a 2-D
-cut-out puppet moves them instead. All coordinates are pixels of one canvas (H, W).
+cut-out puppet moves them instead. Coordinates are pixels: a view's of its own picture, a target's of the
+canvas (H, W).
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import torch
@@ -50,11 +52,15 @@ def move_person(
     views: Sequence[Picture],
     target: Pose,
     *,
+    background: Tensor | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Moved:
-    """Move the person of one or more views to F target poses; the first view gives the background."""
-    background = fill_background(views[0].image, views[0].mask)
+    """Move the person of one or more views to F target poses on a canvas of the background's size, which None
+    takes from the first view.
+    """
+    if background is None:
+        background = fill_background(views[0].image, views[0].mask)
     frames = list(moved_frames(views, target, background, progress=progress, check=check))
     colour, coverage, unseen = (torch.stack(values) for values in zip(*frames, strict=True))
     return Moved(colour, coverage, background, unseen)
@@ -68,10 +74,13 @@ def moved_frames(
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Frame]:
-    """One target frame after the other, over a background [3, H, W]."""
-    first = views[0]
+    """One target frame after the other, over a background [3, H, W]. Views may be larger than it, each in its
+    own pixels; the target is in the background's.
+    """
+    first, size = views[0], (background.shape[-2], background.shape[-1])
     solid = [view for view in views if has_depth(view.pose, first)]
     if not (solid and solid[0] is first and has_depth(target, first)):
+        first = resized(first, size)
         cutouts = cut_out(first.image, first.mask, first.pose, background)
         for colour, coverage in moving(cutouts, first.pose, target, progress=progress, check=check):
             yield Frame(colour, coverage, torch.zeros_like(coverage))
@@ -83,12 +92,30 @@ def moved_frames(
     body = with_shells(body, solid, postures)
     paints = [as_paint(body, view, posture) for view, posture in zip(solid, postures, strict=True)]
     posture = take_posture(body, target, scales[-1], widths)
-    size = first.mask.shape[-2], first.mask.shape[-1]
     for frame in range(len(target.body)):
         check()
         painted = paint_body(body, paints, posture, frame, size)
         yield compose(*painted, background)
         progress(frame + 1, len(target.body))
+
+
+def resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """A picture with its pose at a size (height, width) of about its shape."""
+    height, width = picture.mask.shape[-2:]
+    if (height, width) == size:
+        return picture
+    factor = torch.tensor((size[1] / width, size[0] / height, size[0] / height), device=picture.mask.device)
+
+    def placed(points: Tensor) -> Tensor:
+        return torch.cat((points[..., :3] * factor, points[..., 3:]), -1)
+
+    image, mask = (
+        F.interpolate(x[None], size=size, mode="bilinear", antialias=True)[0]
+        for x in (picture.image, picture.mask)
+    )
+    pose = picture.pose
+    moved = replace(pose, body=placed(pose.body), hands=placed(pose.hands), landmarks=placed(pose.landmarks))
+    return Picture(image, mask, moved)
 
 
 def has_depth(pose: Pose, picture: Picture) -> bool:

@@ -31,7 +31,7 @@ def paint_body(
     Colour [3, H, W] times coverage, coverage [1, H, W], and the share [1, H, W] that no view shows, which has
     coverage but no colour. Where a view says that a surface's rim is background, what lies behind shows.
     """
-    samples = max(1, round(FINE / max(size)))
+    samples = samples_of(size)
     fine = size[0] * samples, size[1] * samples
     pixels = fine[0] * fine[1]
     vertices, known = posed_vertices(body, posture, frame), posture.known[frame]
@@ -61,6 +61,11 @@ def paint_body(
         F.avg_pool2d(values.mT.reshape(-1, *fine), samples) for values in (colour, 1 - clear, unseen)
     )
     return colour, covered, unseen
+
+
+def samples_of(size: tuple[int, int]) -> int:
+    """Samples along each side of a canvas' pixel; views that are as much larger than it are worth it."""
+    return max(1, round(FINE / max(size)))
 
 
 def nearest_shell(body: ProxyBody, vertices: Tensor) -> tuple[ProxyBody, int]:

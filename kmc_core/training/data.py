@@ -19,6 +19,8 @@ from ..errors import KMCError
 from ..model.conditions import KEEP, AnimatorConditions
 from ..model.params import AnimatorParams
 from ..model.text import TextEncoder
+from ..motion.edit import placed
+from ..motion.placement import Placement
 from ..motion.types import FaceMotion, Motion, Track
 from ..perception.head_pose import head_yaw
 from ..perception.person import face_embedding
@@ -91,6 +93,7 @@ def clip_conditions(
     views have the extractor's errors or are its own answer, and one to all of the views are known; a
     missing view repeats the first.
     """
+    size = shard.frames.images.shape[-1], shard.frames.images.shape[-2]
     motion = motion_of(shard.frames, clip, shard.fps)
     subject = subject_of(shard.references, clip, shard.words[clip].subject, nets)
     if rng is not None:
@@ -99,16 +102,16 @@ def clip_conditions(
         missing = len(subject.views) - known
         subject = replace(subject, views=subject.views[:known] + subject.views[:1] * missing)
     text = torch.zeros(1, params.text.length, params.text.dim)
-    return build_conditions(motion, subject, text, params=params, size=motion.size)
+    motion = motion_in(motion, subject.views[0])
+    return build_conditions(motion, subject, text, params=params, size=size)
 
 
 def _as_read(
     motion: Motion, subject: Subject, shard: Shard, clip: int, nets: Perception, rng: torch.Generator
 ) -> tuple[Motion, Subject]:
     """A clip's motion and subject as users have them, read from pictures."""
-    side = motion.size[0]
-    track = doubtful(motion.tracks[0], side, rng)
-    poses = [disturbed(view.pose, side, rng) for view in subject.views]
+    track = doubtful(motion.tracks[0], motion.size[0], rng)
+    poses = [disturbed(view.pose, view.image.shape[-1], rng) for view in subject.views]
     if torch.rand((), generator=rng) < EXTRACTED:
         track = extracted(shard.frames.images[clip], shard.fps, nets) or track
         read = [extracted(picture[None], shard.fps, nets) for picture in shard.references.images[clip]]
@@ -121,6 +124,13 @@ def motion_of(pictures: Pictures, clip: int, fps: float) -> Motion:
     """The truth of one clip as a Motion."""
     height, width = pictures.images.shape[-2:]
     return Motion(fps, (width, height), (track_of(pictures, clip, slice(None)),))
+
+
+def motion_in(motion: Motion, view: View) -> Motion:
+    """A motion in the pixels of a view of the same camera, whatever its size."""
+    height, width = view.image.shape[-2:]
+    larger = Placement(torch.zeros(2), torch.zeros(2), width / motion.size[0])
+    return replace(motion, size=(width, height), tracks=tuple(placed(t, larger) for t in motion.tracks))
 
 
 def track_of(pictures: Pictures, clip: int, part: slice) -> Track:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import KMCError
 from ..motion.skeleton import BODY_JOINTS, EXPRESSIONS, FACE_LANDMARKS
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 MAKE_AGAIN: Final = "delete it and run `python -m kmc_core.training.truth` again"
 
 

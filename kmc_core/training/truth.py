@@ -10,9 +10,9 @@ import argparse
 import logging
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -42,6 +42,9 @@ Array = NDArray[np.float64]
 log = logging.getLogger(__name__)
 
 VIEWS = 3
+REFERENCE: Final = (
+    2  # a user's picture is larger than what is animated at: views' side over that of the frames
+)
 SHOTS: Final[dict[Shot, float]] = {"full": 0.40, "half": 0.35, "face": 0.25}
 SHOT_WORDS: Final[dict[Shot, str]] = {"full": "full body", "half": "half body", "face": "close-up"}
 CLOSER: Final[dict[Shot, Shot]] = {"full": "half", "half": "face", "face": "half"}
@@ -49,13 +52,20 @@ DRIVERS: Final = "_drivers"  # what the folder and the names of driving videos e
 ATTEMPTS: Final = 8  # a clip that shows too little of its person is drawn again with the next seed
 
 
+class Views(NamedTuple):
+    """P pictures and what is true of them."""
+
+    images: NDArray[np.uint8]  # [P, 3, H, W]
+    masks: NDArray[np.uint8]  # [P, 1, H, W]
+    truth: tuple[Picture, ...]
+
+
 @dataclass(frozen=True)
 class Clip:
     """One rendered clip."""
 
-    images: NDArray[np.uint8]  # [T + V, 3, H, W]
-    masks: NDArray[np.uint8]  # [T + V, 1, H, W]
-    truth: tuple[Picture, ...]
+    frames: Views  # T
+    references: Views  # V, REFERENCE times as large
     words: ClipWords
 
 
@@ -89,18 +99,22 @@ def render_clip(
 
 def shows_person(clip: Clip) -> bool:
     """True when every frame and the first view hold a visible person whose joints lie on it."""
-    height, width = clip.masks.shape[-2:]
-    for picture, mask in list(zip(clip.truth, clip.masks, strict=True))[: FRAMES + 1]:
-        points = picture.body[picture.body[:, 3] > 0]
-        if mask.mean() < 0.02 * 255 or len(points) < 5:
-            return False
-        column, row = (
-            np.clip(points[:, 0], 0, width - 1).astype(int),
-            np.clip(points[:, 1], 0, height - 1).astype(int),
-        )
-        if (mask[0, row, column] > 60).mean() < 0.7:
-            return False
-    return True
+    first = Views(*(part[:1] for part in clip.references))
+    return all(
+        _shown(picture, mask)
+        for views in (clip.frames, first)
+        for _, mask, picture in zip(*views, strict=True)
+    )
+
+
+def _shown(picture: Picture, mask: NDArray[np.uint8]) -> bool:
+    height, width = mask.shape[-2:]
+    points = picture.body[picture.body[:, 3] > 0]
+    if mask.mean() < 0.02 * 255 or len(points) < 5:
+        return False
+    column = np.clip(points[:, 0], 0, width - 1).astype(int)
+    row = np.clip(points[:, 1], 0, height - 1).astype(int)
+    return bool((mask[0, row, column] > 60).mean() >= 0.7)
 
 
 def _attempt(
@@ -129,18 +143,22 @@ def _attempt(
     head_size = person.scales.get("head", 1.0)
     cameras = _cameras(studio, out, meshes, shot, (size, size), rng, head_size)
     rng = other or rng
-    light, backdrop = random_light(rng), random_backdrop((size, size), rng)
-    walls = _walls(backdrop, (size, size), rng)
+    large = (size * REFERENCE, size * REFERENCE)
+    light, backdrop = random_light(rng), random_backdrop(large, rng)
+    walls = _walls(backdrop, large, rng)
     drawn = [studio.renderer.draw(m, c, light, person.look) for m, c in zip(meshes, cameras, strict=True)]
-    images = np.stack([compose(rgba, wall) for rgba, wall in zip(drawn, walls, strict=True)])
-    masks = np.stack([rgba[None, ..., 3] for rgba in drawn])
+    images = [compose(rgba, wall) for rgba, wall in zip(drawn, walls, strict=True)]
     expressions = [
         expression_vector({k: float(v[i]) for k, v in pose.face.items()}) for i in range(len(meshes))
     ]
     truth = tuple(studio.annotate(out, i, offsets[i], cameras[i], expressions[i]) for i in range(len(meshes)))
     family = person.family
     caption = f"{person.words}, {backdrop.words}, {target.words}, fixed camera, {SHOT_WORDS[shot]}"
-    return Clip(images, masks, truth, ClipWords(caption, name, target.motion, shot, family))
+    frames, references = (
+        Views(np.stack(images[part]), np.stack([rgba[None, ..., 3] for rgba in drawn[part]]), truth[part])
+        for part in (slice(FRAMES), slice(FRAMES, FRAMES + VIEWS))
+    )
+    return Clip(frames, references, ClipWords(caption, name, target.motion, shot, family))
 
 
 def _cameras(
@@ -164,30 +182,34 @@ def _cameras(
         )
 
     shared = frame(list(range(FRAMES + 1)), shot)
-    return [shared] * (FRAMES + 1) + [frame([FRAMES + 1], shot), frame([FRAMES + 2], CLOSER[shot])]
+    views = [shared, frame([FRAMES + 1], shot), frame([FRAMES + 2], CLOSER[shot])]
+    large = (size[0] * REFERENCE, size[1] * REFERENCE)
+    return [shared] * FRAMES + [replace(camera, size=large) for camera in views]
 
 
 def _walls(backdrop: Backdrop, size: tuple[int, int], rng: np.random.Generator) -> list[Array]:
+    """The frames' at their size, then those of the views at theirs, which is `size`."""
     shared = backdrop.cut(size, None)
-    return [shared] * (FRAMES + 1) + [backdrop.cut(size, rng) for _ in range(VIEWS - 1)]
+    small = shared.reshape(3, size[1] // REFERENCE, REFERENCE, size[0] // REFERENCE, REFERENCE).mean((2, 4))
+    return [small] * FRAMES + [shared, *(backdrop.cut(size, rng) for _ in range(VIEWS - 1))]
 
 
 def to_shard(clips: list[Clip], split: str) -> Shard:
     """Stack clips."""
-    parts = [_pictures(clips, slice(0, FRAMES)), _pictures(clips, slice(FRAMES, FRAMES + VIEWS))]
-    return Shard(parts[0], parts[1], tuple(c.words for c in clips), FPS, split)
+    parts = _pictures([c.frames for c in clips]), _pictures([c.references for c in clips])
+    return Shard(*parts, tuple(c.words for c in clips), FPS, split)
 
 
-def _pictures(clips: list[Clip], which: slice) -> Pictures:
+def _pictures(clips: list[Views]) -> Pictures:
     size = (clips[0].images.shape[-1], clips[0].images.shape[-2])
-    tracks = [to_motion(list(c.truth[which]), FPS, size).tracks[0] for c in clips]
+    tracks = [to_motion(list(c.truth), FPS, size).tracks[0] for c in clips]
 
     def stack(get) -> torch.Tensor:
         return torch.stack([get(track) for track in tracks]).float()
 
     return Pictures(
-        torch.stack([torch.from_numpy(c.images[which]) for c in clips]),
-        torch.stack([torch.from_numpy(c.masks[which]) for c in clips]),
+        torch.stack([torch.from_numpy(c.images) for c in clips]),
+        torch.stack([torch.from_numpy(c.masks) for c in clips]),
         stack(lambda k: k.body),
         stack(lambda k: k.world),
         stack(lambda k: k.hands),

@@ -90,8 +90,7 @@ def evaluate(
         truth = Truth.of(case.truth, mask.float() / 255, track, readings[TRUTH], who)
         scores = {m: score(frames, readings[m], truth, gallery) for m, frames in results.items()}
         measured.append(Measured(("all", words.shot, words.family), scores))
-        rows.append(torch.cat([case.shard.references.images[case.clip, 0].float() / 255]
-                              + [results[m][-1] for m in SHEET_COLUMNS[1:]], 2))  # fmt: skip
+        rows.append(torch.cat([results[m][-1] for m in (COPY, *SHEET_COLUMNS[1:])], 2))
         progress(index + 1, len(cases))
     if sheet is not None:
         write_sheet(rows[:: max(1, len(rows) // SHEET_ROWS)], sheet)

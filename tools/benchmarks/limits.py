@@ -108,8 +108,9 @@ def pictures(shard: Shard, clip: int, frames: Tensor, nets: Perception) -> dict[
     """What is read, [F, 3, H, W] in 0..1."""
     told = clip_conditions(shard, clip, AnimatorParams(), nets, None)
     prior = (told.moved[0, :3].transpose(0, 1) / 2 + 0.5).clamp(0, 1)
+    picture = shard.references.images[clip, :1].float() / 255
     return {
-        COPY: (shard.references.images[clip, :1].float() / 255).expand_as(frames),
+        COPY: F.interpolate(picture, size=frames.shape[-2:], mode="area").expand_as(frames),
         PRIOR: prior,
         **{name: degrade(frames) for name, degrade in DEGRADED.items()},
         **swapped(track_of(shard.frames, clip, slice(None)), prior, frames),

@@ -28,7 +28,7 @@ from kmc_core.evaluate.reading import READ_AT  # noqa: E402
 from kmc_core.evaluate.score import REACH  # noqa: E402
 from kmc_core.model.background import fill_background  # noqa: E402
 from kmc_core.model.limbs import Pose  # noqa: E402
-from kmc_core.model.prior import move_person  # noqa: E402
+from kmc_core.model.prior import move_person, resized  # noqa: E402
 from kmc_core.model.proxy_views import Picture  # noqa: E402
 from kmc_core.model.puppet import cut_out, moving  # noqa: E402
 from kmc_core.motion.skeleton import JOINT  # noqa: E402
@@ -82,10 +82,11 @@ def main() -> None:
 def case_of(shard: Shard, clip: int) -> Case:
     """A clip of a shard and the groups that it counts in."""
     references, frames = shard.references, shard.frames
-    views = [
+    large = [
         Picture(references.images[clip, k].float() / 127.5 - 1, references.masks[clip, k].float() / 255, pose)
         for k, pose in enumerate(_pose(references, clip, slice(k, k + 1)) for k in range(3))
     ]
+    views = [resized(picture, (SIZE, SIZE)) for picture in large]
     target = _pose(frames, clip, slice(None))
     shot = shard.words[clip].shot
     turn = _turn(target, views[0].pose) if shot != "face" else _head_turn(frames, references, clip)
