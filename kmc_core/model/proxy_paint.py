@@ -13,9 +13,7 @@ from .proxy_views import Paint, Wanted, facing, look_up, rays
 from .puppet import VISIBLE
 from .raster import fragments, nearest
 
-FINE: Final = (
-    384  # samples along the picture's longer side at least: fingers and eyelids are finer than pixels
-)
+FINE: Final = 384  # samples along the longer side of a small canvas: eyelids are finer than its pixels
 LAYERS: Final = 3  # an arm's transparent rim, the other arm's, then the trunk
 APART: Final = 0.02  # metres between two surfaces that are not the same
 FIRST_SHELL: Final = 0.1  # cosine by which a later view's shell must face the camera better than the first's

@@ -157,7 +157,7 @@ def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments,
         # The rim of the body is where the mask says; once it turned towards the camera, it is no rim.
         turned = ((towards - there - TURNED) / TURNED).clamp(0, 1) * ~sheet
         colours.append(texture[:, :3].lerp(texture[:, 4:], turned[:, None]))
-        masks.append(torch.maximum(shown, torch.maximum(turned, bare.to(turned))))
+        masks.append(torch.maximum(shown, turned))
         scores.append(score)
     score = torch.stack(scores)
     share = torch.softmax((score / MIXED).masked_fill(score == 0, -torch.inf), 0).nan_to_num()
@@ -173,9 +173,8 @@ def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments,
         colour[hidden] = bare_skin(skins, towards[hidden])
         score = torch.where(hidden, GUESSED, score)
     # What any view shows of the person is there: more views never take away.
-    return Seen(
-        colour, (torch.stack(masks) * (torch.stack(scores) > 0)).amax(0).maximum(bare.to(colour)), score
-    )
+    mask = (torch.stack(masks) * (torch.stack(scores) > 0)).amax(0)
+    return Seen(colour, mask.maximum(bare.to(mask)), score)
 
 
 def _score(paint: Paint, where: Tensor, mask: Tensor, towards: Tensor, part: Tensor, known: Tensor) -> Tensor:
@@ -200,8 +199,6 @@ def _sample(paint: Paint, where: Tensor, fine: Tensor) -> Tensor:
     grid = where[:, :2] / where.new_tensor((width, height)) * 2 - 1
 
     def sampled(mode: str) -> Tensor:
-        return F.grid_sample(paint.texture[None], grid[None, None], mode, "border", align_corners=False)[
-            0, :, 0
-        ].mT
+        return F.grid_sample(paint.texture[None], grid[None, None], mode, "border", align_corners=False)
 
-    return torch.where(fine[:, None], sampled("bicubic"), sampled("bilinear"))
+    return torch.where(fine, sampled("bicubic"), sampled("bilinear"))[0, :, 0].mT
