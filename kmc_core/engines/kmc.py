@@ -121,9 +121,10 @@ def build_conditions(
     target = canvas_pose(person, *placement(motion.size, size))
     views = [canvas_view(view, size) for view in subject.views]
     pictures, masks, poses = zip(*views, strict=True)
-    painted = [Picture(*canvas_view(view, finer(view, size))) for view in subject.views]
     scene = fill_background(pictures[0], masks[0])
-    moved = move_person(painted, target, background=scene, progress=progress, check=check)
+    moved = move_person(
+        painted_views(subject, size), target, background=scene, progress=progress, check=check
+    )
     hands, wrists = hand_features(target, size)
     references = torch.stack([torch.cat((p, m)) for p, m in zip(pictures, masks, strict=True)])
     maps = [_maps(pose, size) for pose in poses]
@@ -204,13 +205,16 @@ def canvas_view(view: View, size: tuple[int, int], filled: bool = False) -> tupl
     )
 
 
-def finer(view: View, size: tuple[int, int]) -> tuple[int, int]:
-    """The canvas (width, height) at which a view is painted from: as fine as the samples of the prior, where
-    the picture is.
+def painted_views(subject: Subject, size: tuple[int, int], filled: bool = False) -> list[Picture]:
+    """The views on a canvas (width, height), each as much larger as the prior's samples are finer than its
+    pixels, where the picture is.
     """
-    larger = round(max(view.image.shape[-2:]) / max(size))
-    times = max(1, min(samples_of(size), larger))
-    return size[0] * times, size[1] * times
+    pictures = []
+    for view in subject.views:
+        larger = round(max(view.image.shape[-2:]) / max(size))
+        times = max(1, min(samples_of(size), larger))
+        pictures.append(Picture(*canvas_view(view, (size[0] * times, size[1] * times), filled)))
+    return pictures
 
 
 def hand_features(pose: Pose, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

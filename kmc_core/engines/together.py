@@ -16,12 +16,21 @@ from torch import Tensor
 from ..errors import KMCError
 from ..model.background import fill_background
 from ..model.prior import moved_frames
-from ..model.proxy_views import Picture
 from ..motion.bones import SEEN
 from ..motion.skeleton import JOINT
 from ..motion.types import Motion, Track
 from ..subject.types import Subject
-from .kmc import Check, Progress, canvas_pose, canvas_view, fitted_person, no_check, no_progress, placement
+from .kmc import (
+    Check,
+    Progress,
+    canvas_pose,
+    canvas_view,
+    fitted_person,
+    no_check,
+    no_progress,
+    painted_views,
+    placement,
+)
 
 Front = Literal["by place", "first", "second"]
 Size = tuple[int, int]  # width, height
@@ -144,9 +153,9 @@ def _coverages(member: Member, check: Check) -> tuple[Iterator[Tensor], Tensor]:
     """
     size = member.frames.shape[-1], member.frames.shape[-2]
     person = fitted_person(member.motion, member.subject, member.track)
-    views = [Picture(*canvas_view(view, size, member.filled)) for view in member.subject.views]
+    views = painted_views(member.subject, size, member.filled)
     target = canvas_pose(person, *placement(member.motion.size, size, member.filled))
-    scene = fill_background(views[0].image, views[0].mask)
+    scene = fill_background(*canvas_view(member.subject.views[0], size, member.filled)[:2])
     frames = moved_frames(views, target, scene, check=check)
     return (frame.coverage for frame in frames), scene / 2 + 0.5
 
