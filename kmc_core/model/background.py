@@ -11,6 +11,7 @@ GROWN: Final = 24  # the fill reaches half of this share of the picture beyond a
 MASKED: Final = 0.1  # mask value from which a pixel is the person's
 SLOPES: Final = (-1.0, -0.5, 0.0, 0.5)  # of the lines along which a scene goes on, columns a row
 ALIKE: Final = 0.15  # difference of colours (-1..1) at which a line's two ends hardly belong together
+NEAR: Final = 4  # power of a line's length, as a share of the picture, by which a longer one counts less
 ONE_END: Final = 0.002  # what a line counts that only one end of is known
 SOFT: Final = 1.0  # and what the neighbourhood counts; a line across the whole picture counts as much
 SMOOTHED: Final = (96, 48)  # of the picture: deep inside, lines are not that sharp
@@ -68,8 +69,8 @@ def _between_ends(lines: Tensor, seen: Tensor, unit: float) -> tuple[Tensor, Ten
     begun, ends = above >= 0, below < height
     up, down = (row - above).clamp(min=1) * unit, (below - row).clamp(min=1) * unit
     part = torch.where(begun & ends, up / (up + down), (~begun).to(lines))
-    alike = torch.exp(-(((first - last).abs().mean(0) / ALIKE) ** 2)) / (up + down) ** 2
-    one = ONE_END / torch.where(begun, up, down) ** 2 * (begun | ends)
+    alike = torch.exp(-(((first - last).abs().mean(0) / ALIKE) ** 2)) / (up + down) ** NEAR
+    one = ONE_END / torch.where(begun, up, down) ** NEAR * (begun | ends)
     return first.lerp(last, part), torch.where(begun & ends, alike, one)
 
 
