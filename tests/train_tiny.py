@@ -62,6 +62,8 @@ def adapt(state: TrainState) -> dict[str, float]:
 def main() -> None:
     processes.join()
     torch.set_num_threads(1)
+    # In float32, Adam makes a step of what summing in another order leaves of a gradient that is nearly zero.
+    torch.set_default_dtype(torch.float64)
     whole = config(Path(sys.argv[1]), int(sys.argv[2]), parts=2)
     train(start_state(networks(), whole), whole, PARAMS, draw, objective, adapt=adapt)
 

@@ -104,7 +104,7 @@ def pixels_last(x: Tensor) -> Tensor:
 def _refine(x: Tensor, flow: Tensor) -> Tensor:
     """Sample x [B, C, H, W] displaced by flow [B, 2, H, W] (x, y in -1..1 units of the picture)."""
     # In fp32: half-precision coordinates would round to a quarter of a pixel at 128 pixels, to two at 1024.
-    theta = torch.eye(2, 3, device=x.device).expand(len(x), -1, -1)
+    theta = torch.eye(2, 3, device=x.device, dtype=torch.float32).expand(len(x), -1, -1)
     here = F.affine_grid(theta, list(x.shape), align_corners=False)
     grid = here + rearrange(flow.float(), "b c h w -> b h w c")
     return F.grid_sample(x.float(), grid, padding_mode="border", align_corners=False).to(x.dtype)
