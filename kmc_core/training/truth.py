@@ -99,12 +99,9 @@ def render_clip(
 
 def shows_person(clip: Clip) -> bool:
     """True when every frame and the first view hold a visible person whose joints lie on it."""
-    first = Views(*(part[:1] for part in clip.references))
-    return all(
-        _shown(picture, mask)
-        for views in (clip.frames, first)
-        for _, mask, picture in zip(*views, strict=True)
-    )
+    frames, views = clip.frames, clip.references
+    pictures = (*frames.truth, views.truth[0])
+    return all(map(_shown, pictures, (*frames.masks, views.masks[0])))
 
 
 def _shown(picture: Picture, mask: NDArray[np.uint8]) -> bool:
