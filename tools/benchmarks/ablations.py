@@ -116,6 +116,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT / "data/truth", help="with train_prepared and val")
     parser.add_argument("--start", type=Path, default=ROOT / "weights/animator/kmc_mini.safetensors")
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument(
+        "--only", default="", help="one part, by its name in the table; others are left alone"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     steps, clips, people = (
@@ -137,10 +140,14 @@ def main() -> None:
         return new
 
     whole = trained(config, params, prepared, unchanged)
-    few, many = (turned(whole, count, params, people) for count in VIEWS)
-    rows = told([row(f"{VIEWS[0]} view instead of {VIEWS[1]}, turned", "l1_person", many, few)])
+    rows = []
+    if not args.only:
+        few, many = (turned(whole, count, params, people) for count in VIEWS)
+        rows = told([row(f"{VIEWS[0]} view instead of {VIEWS[1]}, turned", "l1_person", many, few)])
     scored = {unchanged: judged(whole, cases, unchanged, nets), strange: judged(whole, cases, strange, nets)}
     for name, ablation in ablations(loss).items():
+        if args.only not in ("", name):
+            continue
         model = trained(replace(config, **ablation.config), params, prepared, ablation.told)
         change = ablation.judged if ablation.told is unchanged else ablation.told
         found = judged(model, cases, change, nets)
