@@ -9,14 +9,26 @@ import torch
 pytest.importorskip("anny", reason="needs the train extra")
 pytest.importorskip("moderngl", reason="needs the train extra")
 
+from benchmarks.few_steps import cases_of
+from kmc_core.engines.kmc import canvas_pose, placement
 from kmc_core.errors import KMCError
+from kmc_core.model.text import TextEncoder
+from kmc_core.model.transformer import build_animator
 from kmc_core.training import data
-from kmc_core.training.data import Clips, clip_conditions, motion_of, prepare_folder, track_of
+from kmc_core.training.data import (
+    Clips,
+    clip_conditions,
+    motion_in,
+    motion_of,
+    prepare_folder,
+    subject_of,
+    track_of,
+)
 from kmc_core.training.mocap import DEFAULT_FOLDER
 from kmc_core.training.noise import disturbed, doubtful, measure
 from kmc_core.training.shards import read_shard
 from kmc_core.training.studio import Studio
-from kmc_core.training.truth import VIEWS, render_split
+from kmc_core.training.truth import REFERENCE, VIEWS, render_split
 from media import perception
 from tiny import PARAMS as TINY
 
@@ -51,6 +63,26 @@ def test_prepared_clips_are_what_the_nodes_make_and_the_same_every_time(truth: P
     assert exact.references.shape[1] == VIEWS
     difference = (data._from_bytes("background", first.tensors["background"][0]) - exact.background[0]).abs()
     assert difference.amax() <= 1 / 127  # bytes
+
+
+def test_a_motion_in_the_pixels_of_a_larger_picture_is_the_same_on_the_canvas(truth: Path):
+    shard = read_shard(truth / "shard_00000.safetensors")
+    motion = motion_of(shard.frames, 0, shard.fps)
+    view = subject_of(shard.references, 0, "somebody", perception()).views[0]
+    larger = motion_in(motion, view)
+    assert larger.size == (SIZE * REFERENCE, SIZE * REFERENCE)
+    back = canvas_pose(larger.tracks[0], *placement(larger.size, (SIZE, SIZE)))
+    own = canvas_pose(motion.tracks[0], torch.ones(2), torch.zeros(2))
+    assert (own.body[..., 3] == 0).any(), "points beyond the picture count as well"
+    for part in ("body", "hands", "landmarks"):
+        torch.testing.assert_close(getattr(back, part), getattr(own, part))
+
+
+def test_benchmarks_of_few_steps_read_rendered_clips(truth: Path):
+    shard = read_shard(truth / "shard_00000.safetensors")
+    animator, text = build_animator(PARAMS), TextEncoder(PARAMS.text)
+    cases = {case.name: case.told for case in cases_of(shard, 0, animator, text, perception())}
+    assert cases["as given"].moved.shape[-1] == SIZE and "no moved pixels" in cases
 
 
 def test_clips_prepared_for_another_animator_are_refused(truth: Path, tmp_path: Path):

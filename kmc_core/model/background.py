@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-GROWN: Final = 24  # the fill reaches half of this share of the picture beyond a mask, for hair that it misses
+GROWN: Final = 48  # the fill reaches one part in so many of the picture beyond a mask: it misses hair
 MASKED: Final = 0.1  # mask value from which a pixel is the person's
 SLOPES: Final = (-1.0, -0.5, 0.0, 0.5)  # of the lines along which a scene goes on, columns a row
 ALIKE: Final = 0.15  # difference of colours (-1..1) at which a line's two ends hardly belong together
@@ -23,7 +23,7 @@ def fill_background(image: Tensor, mask: Tensor) -> Tensor:
     What lies on both sides of the person in the same colour goes on behind: stripes, edges and gradients.
     Where nothing does, the neighbourhood's colours meet softly.
     """
-    reach = max(2, max(mask.shape[-2:]) // GROWN // 2)
+    reach = max(2, max(mask.shape[-2:]) // GROWN)
     grown = F.max_pool2d(mask[None], (2 * reach + 1, 1), 1, (reach, 0))
     grown = F.max_pool2d(grown, (1, 2 * reach + 1), 1, (0, reach))
     known = (grown[0] <= MASKED).to(image)

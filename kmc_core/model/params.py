@@ -53,6 +53,8 @@ class AnimatorParams:
         head = self.dim // self.heads
         if head * self.heads != self.dim or sum(self.rope_axes) != head:
             raise ValueError(f"rope_axes {self.rope_axes} must sum to dim / heads = {self.dim / self.heads}")
+        if self.pixel_blocks < 0:
+            raise ValueError(f"pixel_blocks must be 0 or more, got {self.pixel_blocks}")
         if self.patch % 2:
             raise ValueError(f"patch must be even, got {self.patch}: maps are drawn at half resolution")
 

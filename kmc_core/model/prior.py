@@ -19,7 +19,7 @@ from .background import fill_background, fill_from
 from .limbs import Pose
 from .proxy_body import ProxyBody, proxy_body
 from .proxy_fit import fit_widths
-from .proxy_paint import paint_body
+from .proxy_paint import Painted, paint_body
 from .proxy_pose import sizes, take_posture
 from .proxy_shell import with_shells
 from .proxy_views import Picture, as_paint
@@ -53,15 +53,16 @@ def move_person(
     target: Pose,
     *,
     background: Tensor | None = None,
+    guess: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Moved:
     """Move the person of one or more views to F target poses on a canvas of the background's size, which None
-    takes from the first view.
+    takes from the first view. `guess` the inside of mouths and hands that no view shows.
     """
     if background is None:
         background = fill_background(views[0].image, views[0].mask)
-    frames = list(moved_frames(views, target, background, progress=progress, check=check))
+    frames = list(moved_frames(views, target, background, guess=guess, progress=progress, check=check))
     colour, coverage, unseen = (torch.stack(values) for values in zip(*frames, strict=True))
     return Moved(colour, coverage, background, unseen)
 
@@ -71,6 +72,7 @@ def moved_frames(
     target: Pose,
     background: Tensor,
     *,
+    guess: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Frame]:
@@ -78,8 +80,8 @@ def moved_frames(
     own pixels; the target is in the background's.
     """
     first, size = views[0], (background.shape[-2], background.shape[-1])
-    solid = [view for view in views if has_depth(view.pose, first)]
-    if not (solid and solid[0] is first and has_depth(target, first)):
+    solid = [view for view in views if has_depth(view.pose, max(view.mask.shape[-2:]))]
+    if not (solid and solid[0] is first and has_depth(target, max(size))):
         first = resized(first, size)
         cutouts = cut_out(first.image, first.mask, first.pose, background)
         for colour, coverage in moving(cutouts, first.pose, target, progress=progress, check=check):
@@ -94,8 +96,7 @@ def moved_frames(
     posture = take_posture(body, target, scales[-1], widths)
     for frame in range(len(target.body)):
         check()
-        painted = paint_body(body, paints, posture, frame, size)
-        yield compose(*painted, background)
+        yield compose(paint_body(body, paints, posture, frame, size, guess), background)
         progress(frame + 1, len(target.body))
 
 
@@ -118,12 +119,12 @@ def resized(picture: Picture, size: tuple[int, int]) -> Picture:
     return Picture(image, mask, moved)
 
 
-def has_depth(pose: Pose, picture: Picture) -> bool:
+def has_depth(pose: Pose, side: int) -> bool:
     """Whether the third dimension is known: by the body's depths, or by a face where there is no body."""
     seen = pose.body[..., 3] > 0
     if not seen.any():
         return bool((pose.face_seen >= SEEN).any())
-    return bool((pose.body[..., 2] * seen).abs().amax() > FLAT * max(picture.mask.shape[-2:]))
+    return bool((pose.body[..., 2] * seen).abs().amax() > FLAT * side)
 
 
 def person_scales(body: ProxyBody, views: Sequence[Pose], target: Pose) -> list[Tensor]:
@@ -149,14 +150,15 @@ def _steady(scale: Tensor) -> Tensor:
     return scale
 
 
-def compose(body: Tensor, covered: Tensor, unseen: Tensor, background: Tensor) -> Frame:
+def compose(body: Painted, background: Tensor) -> Frame:
     """The painted body before the background; what no view shows, and pinholes between triangles, take their
     neighbours' colours.
     """
+    covered = body.coverage
     around = F.avg_pool2d(covered[None], 3, 1, 1)[0] * 9 - covered
     holes = (1 - covered) * (around > NEIGHBOURS)
-    guessed = unseen + holes
-    if guessed.amax() > 0:
-        body = body + guessed * fill_from(body, covered - unseen)
+    colour, filled = body.colour, body.empty + holes
+    if filled.amax() > 0:
+        colour = colour + filled * fill_from(colour, covered - body.empty)
     covered = covered + holes
-    return Frame(body + (1 - covered) * background, covered, guessed)
+    return Frame(colour + (1 - covered) * background, covered, filled + body.guessed)

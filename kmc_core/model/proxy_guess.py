@@ -3,7 +3,6 @@
 Colours are in -1..1.
 """
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -56,7 +55,7 @@ def skin_colour(image: Tensor, pose: Pose) -> Tensor:
     return image[:, y.clamp(0, height - 1), x.clamp(0, width - 1)].mean(1)
 
 
-def bare_skin(colours: Sequence[Tensor], towards: Tensor) -> Tensor:
-    """[N, 3] skin of one of these colours [3], the first, that faces the camera by towards [N]."""
+def bare_skin(colour: Tensor, towards: Tensor) -> Tensor:
+    """[N, 3] skin of a colour [3] that faces the camera by towards [N]."""
     lit = 1 - DIM * (1 - towards.clamp(0, 1))[:, None]
-    return (colours[0] + 1) * lit - 1
+    return (colour + 1) * lit - 1

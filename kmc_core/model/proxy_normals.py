@@ -31,18 +31,18 @@ def person_normals(
 ) -> Normals | None:
     """Normals of every frame of a target, as `move_person` moves its views; None where no depth is known."""
     first = views[0]
-    solid = [view for view in views if has_depth(view.pose, first)]
-    if not (solid and solid[0] is first and has_depth(target, first)):
+    size = first.mask.shape[-2], first.mask.shape[-1]
+    solid = [view for view in views if has_depth(view.pose, max(view.mask.shape[-2:]))]
+    if not (solid and solid[0] is first and has_depth(target, max(size))):
         return None
     body = proxy_body().to(first.image.device)
     scales = person_scales(body, [view.pose for view in solid], target)
     widths = fit_widths(body, first, scales[0])
-    size = first.mask.shape[-2], first.mask.shape[-1]
     maps = []
     for view, scale in zip(solid, scales, strict=False):
         normals = _map(body, take_posture(body, view.pose, scale, widths), 0, size)
         maps.append(Picture(normals, view.mask, view.pose))
-    viewed = move_person(maps, target, check=check).colour
+    viewed = move_person(maps, target, guess=False, check=check).colour
     posture = take_posture(body, target, scales[-1], widths)
     shown = []
     for frame in range(len(target.body)):

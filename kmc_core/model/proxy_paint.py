@@ -1,6 +1,6 @@
 """The posed proxy body as a picture: every sample of its surface is looked up in the views of the person."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from .proxy_views import Paint, Wanted, facing, look_up, rays
 from .puppet import VISIBLE
 from .raster import fragments, nearest
 
-FINE: Final = 384  # samples along the longer side of a small canvas: eyelids are finer than its pixels
+FINE: Final = 384  # about the samples along a small canvas' longer side: eyelids are finer than its pixels
 LAYERS: Final = 3  # an arm's transparent rim, the other arm's, then the trunk
 APART: Final = 0.02  # metres between two surfaces that are not the same
 FIRST_SHELL: Final = 0.1  # cosine by which a later view's shell must face the camera better than the first's
@@ -21,13 +21,22 @@ FROM_BEHIND: Final = 0.5  # a shell that shows its back counts that much of one 
 EDGE_ON: Final = 0.3  # cosine below which a piece of a shell is seen from its edge: a streak, not hair
 
 
+class Painted(NamedTuple):
+    """The body on a canvas."""
+
+    colour: Tensor  # [3, H, W] times coverage
+    coverage: Tensor  # [1, H, W]
+    empty: Tensor  # [1, H, W] the share that no view shows, which has coverage but no colour
+    guessed: Tensor  # [1, H, W] the share whose colour no view tells
+
+
 def paint_body(
-    body: ProxyBody, paints: list[Paint], posture: Posture, frame: int, size: tuple[int, int]
-) -> tuple[Tensor, Tensor, Tensor]:
+    body: ProxyBody, paints: list[Paint], posture: Posture, frame: int, size: tuple[int, int], guess: bool
+) -> Painted:
     """The body in one frame of a posture, on a canvas (height, width).
 
-    Colour [3, H, W] times coverage, coverage [1, H, W], and the share [1, H, W] that no view shows, which has
-    coverage but no colour. Where a view says that a surface's rim is background, what lies behind shows.
+    `guess` what no view shows where it can be known all the same. Where a view says that a surface's rim is
+    background, what lies behind shows.
     """
     samples = samples_of(size)
     fine = size[0] * samples, size[1] * samples
@@ -39,8 +48,8 @@ def paint_body(
     painted = _painted(known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
     towards = facing(vertices, body.triangles[: body.solid])
-    wanted = Wanted(towards, known, rays(posture, frame), opening(posture.landmarks[frame]))
-    colour, clear, unseen = (vertices.new_zeros(pixels, n) for n in (3, 1, 1))
+    wanted = Wanted(towards, known, rays(posture, frame), opening(posture.landmarks[frame]), guess)
+    colour, clear, empty, guessed = (vertices.new_zeros(pixels, n) for n in (3, 1, 1, 1))
     clear += 1
     for _ in range(LAYERS):
         top = nearest(shown, pixels)
@@ -51,14 +60,13 @@ def paint_body(
         missing = (look.score == 0).to(look.mask)
         share = clear[at] * torch.maximum(look.mask, missing)[:, None]
         colour[at] += share * (look.colour * (1 - missing)[:, None])
-        unseen[at] += share * missing[:, None]
+        empty[at] += share * missing[:, None]
+        guessed[at] += share * look.guessed[:, None]
         clear[at] -= share
         behind = shown.depth > shown.depth[top[shown.pixel]] + apart
         shown = shown.take(behind)
-    colour, covered, unseen = (
-        F.avg_pool2d(values.mT.reshape(-1, *fine), samples) for values in (colour, 1 - clear, unseen)
-    )
-    return colour, covered, unseen
+    layers = (colour, 1 - clear, empty, guessed)
+    return Painted(*(F.avg_pool2d(values.mT.reshape(-1, *fine), samples) for values in layers))
 
 
 def samples_of(size: tuple[int, int]) -> int:

@@ -118,7 +118,8 @@ def _limb_turn(
     if k in TWISTED:
         hand = PARTS[TWISTED[k]].a
         palm, bone = _palm_turn(points, rest, hand), points[:, end] - points[:, start]
-        return _twisted(above, palm, bone, TWIST * seen[:, hand]), seen[:, start] & seen[:, end]
+        read = seen[:, [hand, *(hand + knuckle for knuckle in KNUCKLES)]].all(1)
+        return _twisted(above, palm, bone, TWIST * read), seen[:, start] & seen[:, end]
     _hang(points, seen, rest, scale, above, [start], PARTS[part.parent].b)
     if k in HANDS:
         _hang(points, seen, rest, scale, above, range(start + 1, start + HAND), start)
@@ -212,9 +213,9 @@ def _trunk_turn(points: Tensor, rest: Tensor, pair: str) -> Tensor:
 
 def _twisted(turn: Tensor, end: Tensor, bone: Tensor, share: Tensor) -> Tensor:
     """A turn [F, 3, 3] and a share [F] of the twist about its bone [F, 3] by which the turn `end` differs."""
-    v, rest = F.normalize(bone, dim=-1), end @ turn.mT
-    axial = torch.stack([rest[:, i, j] - rest[:, j, i] for i, j in ((2, 1), (0, 2), (1, 0))], -1)
-    trace = rest.diagonal(dim1=-2, dim2=-1).sum(-1)
+    v, apart = F.normalize(bone, dim=-1), end @ turn.mT
+    axial = torch.stack([apart[:, i, j] - apart[:, j, i] for i, j in ((2, 1), (0, 2), (1, 0))], -1)
+    trace = apart.diagonal(dim1=-2, dim2=-1).sum(-1)
     angle = share * 2 * torch.atan2((axial * v).sum(-1), 1 + trace)
     eye = torch.eye(3, device=turn.device)
     skew = torch.linalg.cross(v[:, None].expand(-1, 3, -1), eye.expand(len(v), 3, 3), dim=-1).mT

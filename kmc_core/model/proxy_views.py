@@ -61,6 +61,7 @@ class Wanted(NamedTuple):
     known: Tensor  # [P]
     rays: Tensor  # [P, 3]
     opened: Tensor
+    guess: bool  # whether what no view shows is guessed where it can be: pictures of a person, not maps
 
 
 class Seen(NamedTuple):
@@ -68,7 +69,8 @@ class Seen(NamedTuple):
 
     colour: Tensor  # [N, 3]
     mask: Tensor  # [N]
-    score: Tensor  # [N] how well the chosen view faces it; 0 where no view shows it
+    score: Tensor  # [N] how well the chosen view faces it; 0 where no view shows it and nothing is guessed
+    guessed: Tensor  # [N] share of the colour that is a guess
 
 
 def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
@@ -162,19 +164,20 @@ def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments,
     score = torch.stack(scores)
     share = torch.softmax((score / MIXED).masked_fill(score == 0, -torch.inf), 0).nan_to_num()
     colour = (torch.stack(colours) * share[..., None]).sum(0)
-    between, mouth = open_mouth(corners - body.skin, points.weights)
-    before = (share[:, between] * torch.stack([paint.opened for paint in paints])[:, None]).sum(0)
-    more = ((wanted.opened - before) / OPENS).clamp(0, 1)[:, None]
-    colour[between] = colour[between].lerp(mouth, more)
-    score = score.amax(0)
-    skins = [paint.skin for paint in paints if paint.face]
-    if skins:
-        hidden = bare & (score == 0)
-        colour[hidden] = bare_skin(skins, towards[hidden])
-        score = torch.where(hidden, GUESSED, score)
+    score, guessed = score.amax(0), torch.zeros_like(towards)
+    if wanted.guess:
+        between, mouth = open_mouth(corners - body.skin, points.weights)
+        before = (share[:, between] * torch.stack([paint.opened for paint in paints])[:, None]).sum(0)
+        guessed[between] = ((wanted.opened - before) / OPENS).clamp(0, 1)
+        colour[between] = colour[between].lerp(mouth, guessed[between, None])
+        skins = [paint.skin for paint in paints if paint.face]
+        hidden = bare & (score == 0) & bool(skins)
+        if skins:
+            colour[hidden] = bare_skin(skins[0], towards[hidden])
+        guessed, score = guessed.maximum(hidden.to(guessed)), torch.where(hidden, GUESSED, score)
     # What any view shows of the person is there: more views never take away.
     mask = (torch.stack(masks) * (torch.stack(scores) > 0)).amax(0)
-    return Seen(colour, mask.maximum(bare.to(mask)), score)
+    return Seen(colour, mask.maximum(bare.to(mask)), score, guessed)
 
 
 def _score(paint: Paint, where: Tensor, mask: Tensor, towards: Tensor, part: Tensor, known: Tensor) -> Tensor:
@@ -198,7 +201,10 @@ def _sample(paint: Paint, where: Tensor, fine: Tensor) -> Tensor:
     height, width = paint.depth.shape
     grid = where[:, :2] / where.new_tensor((width, height)) * 2 - 1
 
-    def sampled(mode: str) -> Tensor:
-        return F.grid_sample(paint.texture[None], grid[None, None], mode, "border", align_corners=False)
-
-    return torch.where(fine, sampled("bicubic"), sampled("bilinear"))[0, :, 0].mT
+    sampled = where.new_empty(len(where), len(paint.texture))
+    for which, mode in ((fine, "bicubic"), (~fine, "bilinear")):
+        found = F.grid_sample(
+            paint.texture[None], grid[None, None, which], mode, "border", align_corners=False
+        )
+        sampled[which] = found[0, :, 0].mT.clamp(-1, 1)  # cubic curves overshoot
+    return sampled

@@ -59,10 +59,14 @@ def build_model(params: AnimatorParams, config: TrainConfig) -> nn.ModuleDict:
 
 
 def _load(model: nn.ModuleDict, weights: dict[str, Tensor], source: str) -> None:
-    """Put all weights into the networks; older files lack what places face and hands and the head's blocks,
-    which then start without effect.
+    """Put all weights into the networks; older files lack what places face and hands, and all of the head's
+    blocks, which then start without effect.
     """
-    new = (".place_", ".look.", ".around.")
+    new = [
+        part
+        for part in (".place_", ".head.look.", ".head.around.")
+        if not any(part in name for name in weights)
+    ]
     fresh = {name: value for name, value in model.state_dict().items() if any(part in name for part in new)}
     try:
         model.load_state_dict(fresh | {name: value.float() for name, value in weights.items()})

@@ -19,19 +19,17 @@ from ..errors import KMCError
 from ..model.conditions import KEEP, AnimatorConditions
 from ..model.params import AnimatorParams
 from ..model.text import TextEncoder
-from ..motion.edit import placed
-from ..motion.placement import Placement
 from ..motion.types import FaceMotion, Motion, Track
 from ..perception.head_pose import head_yaw
 from ..perception.person import face_embedding
 from ..perception.suite import Perception
 from ..subject.types import Subject, View
 from .batch import Batch
-from .noise import disturbed, doubtful, extracted
+from .noise import disturbed, doubtful, extracted, scaled
 from .regions import regions
 from .shards import Pictures, Shard, read_shard
 
-PREPARED: Final = "10"  # raised when engines/kmc.py gives other conditions for the same clip
+PREPARED: Final = "11"  # raised when engines/kmc.py gives other conditions for the same clip
 BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
 EXTRACTED: Final = 0.125  # share of clips whose motion and poses our own extractor reads from the pictures
 LARGE: Final = 0.25  # side of a face's or a hand's region, share of the picture's: a close-up
@@ -129,8 +127,8 @@ def motion_of(pictures: Pictures, clip: int, fps: float) -> Motion:
 def motion_in(motion: Motion, view: View) -> Motion:
     """A motion in the pixels of a view of the same camera, whatever its size."""
     height, width = view.image.shape[-2:]
-    larger = Placement(torch.zeros(2), torch.zeros(2), width / motion.size[0])
-    return replace(motion, size=(width, height), tracks=tuple(placed(t, larger) for t in motion.tracks))
+    tracks = tuple(scaled(track, width / motion.size[0]) for track in motion.tracks)
+    return replace(motion, size=(width, height), tracks=tracks)
 
 
 def track_of(pictures: Pictures, clip: int, part: slice) -> Track:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import KMCError
 from ..motion.skeleton import JOINT
-from ..motion.types import Motion, Track
+from ..motion.types import Track
 from ..perception.clips import TensorClip
 from ..perception.extract import encode_body, encode_face, encode_hands
 from ..perception.suite import Perception
@@ -68,12 +68,11 @@ def extracted(images: Tensor, fps: float, nets: Perception) -> Track | None:
             motion = encode(clip, nets, motion=motion)
     except KMCError:
         return None
-    return _reduced(motion, images.shape[-1] / SEEN_AT)
+    return scaled(motion.tracks[0], images.shape[-1] / SEEN_AT)
 
 
-def _reduced(motion: Motion, factor: float) -> Track:
-    """The first person in pixels of a smaller picture."""
-    track = motion.tracks[0]
+def scaled(track: Track, factor: float) -> Track:
+    """A whole person in the pixels of a larger or smaller picture, seen or not."""
     assert track.body is not None and track.hands is not None and track.face is not None
     pixels = torch.tensor([factor, factor, factor, 1.0])
     face = replace(track.face, landmarks=track.face.landmarks * factor, crop=track.face.crop * factor)

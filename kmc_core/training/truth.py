@@ -42,9 +42,7 @@ Array = NDArray[np.float64]
 log = logging.getLogger(__name__)
 
 VIEWS = 3
-REFERENCE: Final = (
-    2  # a user's picture is larger than what is animated at: views' side over that of the frames
-)
+REFERENCE: Final = 2  # views' side over that of the frames: users' pictures are larger than the canvas
 SHOTS: Final[dict[Shot, float]] = {"full": 0.40, "half": 0.35, "face": 0.25}
 SHOT_WORDS: Final[dict[Shot, str]] = {"full": "full body", "half": "half body", "face": "close-up"}
 CLOSER: Final[dict[Shot, Shot]] = {"full": "half", "half": "face", "face": "half"}

@@ -31,7 +31,7 @@ from kmc_core.perception.extract import Perception
 from kmc_core.sampling.guidance import Denoise, Guidance, dual_branch, plain
 from kmc_core.sampling.schedule import shifted_sigmas
 from kmc_core.sampling.solve import denoiser, solve
-from kmc_core.training.data import motion_of, subject_of, track_of
+from kmc_core.training.data import motion_in, motion_of, subject_of, track_of
 from kmc_core.training.shards import Shard
 from kmc_core.training.validate import build, held_out
 
@@ -112,7 +112,8 @@ def cases_of(
 
     def told(views: int) -> AnimatorConditions:
         shown = replace(subject, views=subject.views[:views])
-        return build_conditions(motion, shown, said(words.caption), params=animator.params, size=motion.size)
+        larger = motion_in(motion, shown.views[0])
+        return build_conditions(larger, shown, said(words.caption), params=animator.params, size=motion.size)
 
     given = told(len(subject.views))
     yield Case("as given", given, truth, mask, track, shard.fps)

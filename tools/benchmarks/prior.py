@@ -82,11 +82,10 @@ def main() -> None:
 def case_of(shard: Shard, clip: int) -> Case:
     """A clip of a shard and the groups that it counts in."""
     references, frames = shard.references, shard.frames
-    large = [
+    views = [
         Picture(references.images[clip, k].float() / 127.5 - 1, references.masks[clip, k].float() / 255, pose)
         for k, pose in enumerate(_pose(references, clip, slice(k, k + 1)) for k in range(3))
     ]
-    views = [resized(picture, (SIZE, SIZE)) for picture in large]
     target = _pose(frames, clip, slice(None))
     shot = shard.words[clip].shot
     turn = _turn(target, views[0].pose) if shot != "face" else _head_turn(frames, references, clip)
@@ -135,16 +134,17 @@ def measure(case: Case, nets: Perception) -> list[dict]:
 
 def ways(case: Case) -> dict[str, Callable[[Pose], Drawn]]:
     """The priors that are compared."""
-    first = case.views[0]
+    first = resized(case.views[0], (SIZE, SIZE))
+    scene = fill_background(first.image, first.mask)
 
     def puppet(target: Pose) -> Drawn:
-        frames = list(moving(cut_out(*first, fill_background(first.image, first.mask)), first.pose, target))
+        frames = list(moving(cut_out(*first, scene), first.pose, target))
         return torch.stack([colour for colour, _ in frames]), torch.stack([covered for _, covered in frames])
 
     return {
         "puppet": puppet,
-        "proxy_1_view": lambda target: move_person(case.views[:1], target)[:2],
-        "proxy_3_views": lambda target: move_person(case.views, target)[:2],
+        "proxy_1_view": lambda target: move_person(case.views[:1], target, background=scene)[:2],
+        "proxy_3_views": lambda target: move_person(case.views, target, background=scene)[:2],
     }
 
 

@@ -40,7 +40,7 @@ from kmc_core.motion.types import Motion  # noqa: E402
 from kmc_core.perception.suite import Perception  # noqa: E402
 from kmc_core.prompt.camera_words import asked_camera  # noqa: E402
 from kmc_core.sampling.solve import sample  # noqa: E402
-from kmc_core.training.data import motion_of, subject_of  # noqa: E402
+from kmc_core.training.data import motion_in, motion_of, subject_of  # noqa: E402
 from kmc_core.training.people import PALETTE  # noqa: E402
 from kmc_core.training.shards import Shard  # noqa: E402
 from kmc_core.training.validate import build, held_out  # noqa: E402
@@ -93,7 +93,8 @@ class Clip:
         motion = motion or self.motion()
         subject = subject_of(self.shard.references, self.number, "subject", self.use.nets)
         words = self.use.text(self.use.text.tokenize(caption)[None])
-        return build_conditions(motion, subject, words, params=self.use.animator.params, size=motion.size)
+        larger = motion_in(motion, subject.views[0])
+        return build_conditions(larger, subject, words, params=self.use.animator.params, size=motion.size)
 
     def made(self, told: AnimatorConditions) -> Tensor:
         """Frames [F, 3, H, W] in 0..1, from the same noise each time."""
