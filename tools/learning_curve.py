@@ -1,7 +1,7 @@
 """Learning curves: losses of a run's stages and held-out figures of its checkpoints, over all their steps.
 
     python tools/learning_curve.py measure runs/mini_joint/animator.safetensors --clips 12
-    python tools/learning_curve.py plot docs/logs/mini_{clips,face_hands,joint}.jsonl
+    python tools/learning_curve.py plot docs/logs/mini_{clips,face_hands,joint,finish}.jsonl
 
 `measure` appends a line for each checkpoint to docs/logs/held_out.jsonl; run and step are those that the
 checkpoint tells. `plot` draws the stages' logs (metrics.jsonl of a run, named as the run) one after the
