@@ -217,10 +217,8 @@ def _twisted(turn: Tensor, end: Tensor, bone: Tensor, share: Tensor) -> Tensor:
     axial = torch.stack([apart[:, i, j] - apart[:, j, i] for i, j in ((2, 1), (0, 2), (1, 0))], -1)
     trace = apart.diagonal(dim1=-2, dim2=-1).sum(-1)
     angle = share * 2 * torch.atan2((axial * v).sum(-1), 1 + trace)
-    eye = torch.eye(3, device=turn.device)
-    skew = torch.linalg.cross(v[:, None].expand(-1, 3, -1), eye.expand(len(v), 3, 3), dim=-1).mT
-    sin, cos = angle.sin()[:, None, None], angle.cos()[:, None, None]
-    return (eye + sin * skew + (1 - cos) * skew @ skew) @ turn
+    sin, cos, skew = angle.sin()[:, None, None], angle.cos()[:, None, None], _crossing(v)
+    return (torch.eye(3, device=turn.device) + sin * skew + (1 - cos) * skew @ skew) @ turn
 
 
 def _palm_turn(points: Tensor, rest: Tensor, start: int) -> Tensor:
@@ -242,10 +240,15 @@ def _frame(across: Tensor, down: Tensor) -> Tensor:
 
 def _swung(turn: Tensor, rest: Tensor, bone: Tensor) -> Tensor:
     """Turn [F, 3, 3], then the smallest rotation that takes the bone `rest` [3] onto bone [F, 3]."""
-    u, v, eye = turn @ rest, F.normalize(bone, dim=-1), torch.eye(3, device=turn.device)
-    w, c = torch.linalg.cross(u, v), (u * v).sum(-1).clamp(min=OPPOSITE)[:, None, None]
-    skew = torch.linalg.cross(w[:, None].expand(-1, 3, -1), eye.expand(len(w), 3, 3), dim=-1).mT
-    return (eye + skew + skew @ skew / (1 + c)) @ turn
+    u, v = turn @ rest, F.normalize(bone, dim=-1)
+    c, skew = (u * v).sum(-1).clamp(min=OPPOSITE)[:, None, None], _crossing(torch.linalg.cross(u, v))
+    return (torch.eye(3, device=turn.device) + skew + skew @ skew / (1 + c)) @ turn
+
+
+def _crossing(v: Tensor) -> Tensor:
+    """[F, 3, 3] matrices whose product with a vector is the cross product of v [F, 3] with it."""
+    eye = torch.eye(3, device=v.device).expand(len(v), 3, 3)
+    return torch.linalg.cross(v[:, None].expand(-1, 3, -1), eye, dim=-1).mT
 
 
 def _stretched(

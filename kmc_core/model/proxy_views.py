@@ -13,7 +13,7 @@ from .limbs import Pose
 from .proxy_body import FINGERS, HANDS, HEAD, ProxyBody
 from .proxy_guess import OPENS, bare_skin, open_mouth, opening, skin_colour
 from .proxy_pose import Posture, posed_vertices
-from .puppet import MASK_CONTRAST
+from .puppet import sharpened
 from .raster import Fragments, fragments, nearest
 
 BARE: Final = (*HANDS, *FINGERS)  # parts whose outline is the body's own: masks are too coarse for fingers
@@ -86,7 +86,7 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
     # Found masks fade at the edge of the picture, the person does not.
     mask = picture.mask[:, rim : height - rim, rim : width - rim]
     mask = F.pad(mask[None], (rim,) * 4, mode="replicate")[0]
-    inner = _inner(picture.image, _solid(mask))
+    inner = _inner(picture.image, sharpened(mask))
     # What a pixel of the outline has of its own background must not move along.
     image = inner.lerp(picture.image, ((mask - MIXTURE) / (1 - MIXTURE)).clamp(0, 1))
     return Paint(
@@ -102,11 +102,6 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
         opening(posture.landmarks[0]),
         skin_colour(picture.image, picture.pose),
     )
-
-
-def _solid(mask: Tensor) -> Tensor:
-    """A mask with a narrow rim."""
-    return ((mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
 
 
 def rays(posture: Posture, frame: int) -> Tensor:
@@ -151,7 +146,7 @@ def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments,
         where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
         there = (paint.facing[corners] * points.weights).sum(1)
         texture = _sample(paint, where, face | bare)
-        shown = _solid(texture[:, 3])
+        shown = sharpened(texture[:, 3])
         score = _score(paint, where, shown, there, part, wanted.known)
         better = ALIKE * (1 + (paint.rays * wanted.rays).sum(1))[part] + FACE * (face & paint.face)
         score = torch.where(score > 0, score + better + FIRST_VIEW * (index == 0), 0)

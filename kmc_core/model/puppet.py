@@ -148,6 +148,11 @@ def plan_moves(here: Bones, source: Pose, target: Pose) -> Moves:
     return Moves(transforms, beyond, across, known, depth.argsort(1, descending=True), there)
 
 
+def sharpened(mask: Tensor) -> Tensor:
+    """A mask with a narrow rim."""
+    return ((mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
+
+
 def cut_out(image: Tensor, mask: Tensor, pose: Pose, background: Tensor) -> Cutouts:
     """Take the person of image [3, H, W], mask [1, H, W] with its pose (one frame) apart along the bones; the
     background [3, H, W] is what shows behind it.
@@ -157,11 +162,11 @@ def cut_out(image: Tensor, mask: Tensor, pose: Pose, background: Tensor) -> Cuto
     pixels = _pixels(height, width, image.device)
     outside = [_outside(pixels, here, part).view(height, width) for part in range(len(PARTS))]
     nearest = torch.stack(outside).amin(0)
-    solid = ((mask - 0.5) * MASK_CONTRAST + 0.5).clamp(0, 1)
+    sharp = sharpened(mask)
     layers, corners, reach = [], [], []
     for part, distance in enumerate(outside):
         share = torch.sigmoid((nearest + OVERLAP - distance) / SOFT) if here.known[0, part] else 0 * distance
-        coverage = share * solid
+        coverage = share * sharp
         coverage = coverage * (coverage > VISIBLE)
         visible = coverage[0] > VISIBLE
         rows, columns = visible.any(1).nonzero().flatten(), visible.any(0).nonzero().flatten()
