@@ -13,9 +13,9 @@ from benchmarks.likeness import enrolled
 from benchmarks.parts import CHANNELS, nothing_moved, part_scores, without_parts
 from benchmarks.turning import Turning
 from kmc_core.errors import KMCError
-from kmc_core.evaluate.report import Estimate
+from kmc_core.evaluate.report import Estimate, Measured, summarize
 from kmc_core.subject.types import Subject, View
-from kmc_core.training.validate import ANIMATOR
+from kmc_core.training.validate import ANIMATOR, PRIOR, TRUTH
 from media import astronaut, perception
 from moving_person import person
 from tiny import tiny_animator, tiny_conditions, tiny_noise
@@ -87,6 +87,19 @@ def test_likeness_does_not_go_by_the_name_of_the_evaluations_own_rank_1():
     assert {key: value for key, value in (quality.keys(figures) | likeness).items() if "rank1" in key} == {
         "id_rank1": 0.5, "id_rank1_half": 0.4, "id_rank1_face": 0.75, "likeness_rank1": 0.95,
     }  # fmt: skip
+
+
+def test_close_shots_are_told_together_and_what_is_added_to_the_prior_goes_by_clip():
+    def clip(shot: str, own: float, prior: float) -> Measured:
+        scores = {ANIMATOR: own, PRIOR: prior, TRUTH: 10.0}
+        return Measured(
+            ("all", shot), {method: {"hand_pck": (right, 10.0)} for method, right in scores.items()}
+        )
+
+    clips = [clip("half", 8.0, 7.0), clip("face", 4.0, 3.0), clip("full", 1.0, 0.0)]
+    found = quality.keys(summarize(quality.with_close(clips)))
+    assert found["hand_pck_of_ceiling_close"] == 0.6 and found["hand_pck_of_ceiling_full"] == 0.1
+    assert quality.over_prior(clips) == {"over_prior": {"hand_pck": [0.1, 0.1, 0.1]}}
 
 
 def test_somebody_who_cannot_be_enrolled_is_named_before_anything_is_animated():
