@@ -9,6 +9,7 @@ import torch
 pytest.importorskip("anny", reason="needs the train extra")
 pytest.importorskip("moderngl", reason="needs the train extra")
 
+from benchmarks import prior
 from benchmarks.few_steps import cases_of
 from kmc_core.engines.kmc import canvas_pose, placement
 from kmc_core.errors import KMCError
@@ -26,6 +27,7 @@ from kmc_core.training.data import (
 )
 from kmc_core.training.mocap import DEFAULT_FOLDER
 from kmc_core.training.noise import disturbed, doubtful, measure
+from kmc_core.training.posing import FRAMES
 from kmc_core.training.shards import read_shard
 from kmc_core.training.studio import Studio
 from kmc_core.training.truth import REFERENCE, VIEWS, render_split
@@ -83,6 +85,13 @@ def test_benchmarks_of_few_steps_read_rendered_clips(truth: Path):
     animator, text = build_animator(PARAMS), TextEncoder(PARAMS.text)
     cases = {case.name: case.told for case in cases_of(shard, 0, animator, text, perception())}
     assert cases["as given"].moved.shape[-1] == SIZE and "no moved pixels" in cases
+
+
+def test_the_benchmark_of_the_prior_compares_pictures_of_one_size(truth: Path):
+    drawn = prior.draw(prior.case_of(read_shard(truth / "shard_00000.safetensors"), 0))
+    frames = {name: colour.shape for name, (colour, _) in drawn.items()}
+    assert set(frames) == {"copy", "puppet", "proxy_1_view", "proxy_3_views", "truth"}
+    assert set(frames.values()) == {(FRAMES, 3, prior.SIZE, prior.SIZE)}
 
 
 def test_clips_prepared_for_another_animator_are_refused(truth: Path, tmp_path: Path):

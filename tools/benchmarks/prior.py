@@ -163,7 +163,7 @@ def speed(cases: list[Case]) -> dict[str, float]:
 
 def draw(case: Case) -> dict[str, Drawn]:
     """What every method shows."""
-    first, count = case.views[0], len(case.truth)
+    first, count = resized(case.views[0], (SIZE, SIZE)), len(case.truth)
     drawn = {name: way(case.target) for name, way in ways(case).items()}
     copied = (first.image.expand(count, -1, -1, -1), first.mask.expand(count, -1, -1, -1))
     signed = {"copy": copied} | drawn
