@@ -94,3 +94,9 @@ def test_a_turned_hand_twists_half_of_its_forearm_half_as_far():
     assert angle("l_forearm") < 1
     assert 40 < angle("l_twisted_forearm") < 50
     assert 85 < angle("l_hand") < 95
+
+
+def test_the_middle_of_the_mouth_lies_between_the_lips():
+    triangles = proxy_body().triangles - proxy_body().skin
+    inside = triangles[torch.isin(triangles, torch.tensor(INNER_LIPS)).all(1)].tolist()
+    assert any(set(MOUTH_MIDDLE) <= set(corners) for corners in inside)

@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 FACING: Final = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # Anny (left, back, up) to camera axes
 # Metres between vertices: what the smallest shape there needs.
 SPACING: Final = {"fingers": 0.003, "hand": 0.006, "head": 0.022, "foot": 0.015, "": 0.025}
+ONE_VERTEX: Final = (14, (87, 317))  # the inner lower lip's middle is the lip's own in Anny, not in people
 OPENED: Final = {"jawOpen": 0.5}  # lips apart, so that triangles know upper from lower
 KEPT_WEIGHTS: Final = 4
 COVERED: Final = 0.8  # the skin goes on a little under the face's rim
@@ -158,6 +159,8 @@ def main() -> None:
     chosen, faces = thin(vertices[skin], triangles, spacing)
     faces = faces[~under_face((vertices[skin[chosen]] @ FACING.T)[faces].mean(1), faces_rest)]
     opened = posed(body, OPENED)["vertices"][0].numpy().astype(np.float64)[face_vertices()] @ FACING.T
+    lower, beside = ONE_VERTEX
+    opened[lower] = opened[list(beside)].mean(0)
     kept = weights[skin[chosen]]
     order = np.argsort(-kept, 1)[:, :KEPT_WEIGHTS]
     value = np.take_along_axis(kept, order, 1)
