@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .proxy_body import PARTS, ProxyBody
+from .proxy_body import HEAD, PARTS, ProxyBody
+from .proxy_eyes import eyes
 from .proxy_guess import opening
 from .proxy_pose import Posture, posed_vertices
 from .proxy_views import Paint, Wanted, facing, look_up, rays
@@ -48,7 +49,11 @@ def paint_body(
     painted = _painted(known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
     towards = facing(vertices, body.triangles[: body.solid])
-    wanted = Wanted(towards, known, rays(posture, frame), opening(posture.landmarks[frame]), guess)
+    landmarks = posture.landmarks[frame]
+    wanted = Wanted(
+        towards, known, rays(posture, frame), opening(landmarks), landmarks,
+        eyes(landmarks, posture.linear[frame, HEAD]), guess,
+    )  # fmt: skip
     colour, clear, empty, guessed = (vertices.new_zeros(pixels, n) for n in (3, 1, 1, 1))
     clear += 1
     for _ in range(LAYERS):

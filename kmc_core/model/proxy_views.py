@@ -11,6 +11,7 @@ from ..motion.skeleton import FACE_LANDMARKS
 from .background import fill_from
 from .limbs import Pose
 from .proxy_body import FINGERS, HANDS, HEAD, ProxyBody
+from .proxy_eyes import Eye, between_lids, eyes, lid_weights, on_lids, where_in_view
 from .proxy_guess import OPENS, bare_skin, open_mouth, opening, skin_colour
 from .proxy_pose import Posture, posed_vertices
 from .puppet import sharpened
@@ -51,6 +52,7 @@ class Paint(NamedTuple):
     rays: Tensor  # [P, 3] where the camera is, seen from each part at rest
     face: Tensor  # whether the face is seen
     opened: Tensor  # how far the lips are apart
+    eyes: tuple[Eye, Eye]
     skin: Tensor  # [3] colour of the cheeks
 
 
@@ -61,6 +63,8 @@ class Wanted(NamedTuple):
     known: Tensor  # [P]
     rays: Tensor  # [P, 3]
     opened: Tensor
+    landmarks: Tensor  # [478, 3]
+    eyes: tuple[Eye, Eye]
     guess: bool  # whether what no view shows is guessed where it can be: pictures of a person, not maps
 
 
@@ -100,6 +104,7 @@ def as_paint(body: ProxyBody, picture: Picture, posture: Posture) -> Paint:
         rays(posture, 0),
         picture.pose.face_seen[0] >= SEEN,
         opening(posture.landmarks[0]),
+        eyes(posture.landmarks[0], posture.linear[0, HEAD]),
         skin_colour(picture.image, picture.pose),
     )
 
@@ -141,11 +146,18 @@ def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments,
     bare = torch.isin(part, part.new_tensor(BARE)) & ~sheet
     face = ((corners >= body.skin) & (corners < body.skin + FACE_LANDMARKS)).all(1)
     towards = (wanted.facing[corners] * points.weights).sum(1)
+    lids, eye = on_lids(corners - body.skin), between_lids(corners - body.skin)
     colours, masks, scores = [], [], []
     for index, paint in enumerate(paints):
-        where = (paint.vertices[corners] * points.weights[..., None]).sum(1)
-        there = (paint.facing[corners] * points.weights).sum(1)
+        weights = points.weights.clone()
+        weights[lids] = _on_lids(paint, corners[lids], weights[lids], body.skin, wanted)
+        where = (paint.vertices[corners] * weights[..., None]).sum(1)
+        there = (paint.facing[corners] * weights).sum(1)
         texture = _sample(paint, where, face | bare)
+        for number, (own, theirs) in enumerate(zip(wanted.eyes, paint.eyes, strict=True)):
+            ball = eye == number
+            at = (wanted.landmarks[corners[ball] - body.skin] * weights[ball, :, None]).sum(1)
+            texture[ball] = _sample_eye(paint, at[:, :2], own, theirs)
         shown = sharpened(texture[:, 3])
         score = _score(paint, where, shown, there, part, wanted.known)
         better = ALIKE * (1 + (paint.rays * wanted.rays).sum(1))[part] + FACE * (face & paint.face)
@@ -189,6 +201,19 @@ def _score(paint: Paint, where: Tensor, mask: Tensor, towards: Tensor, part: Ten
     through = torch.where(part == HEAD, 0.0, THROUGH)
     score = torch.where(towards > 0, towards + through, through * (1 + towards))
     return torch.where(inside & open_to_view & told, score, 0)
+
+
+def _on_lids(paint: Paint, corners: Tensor, weights: Tensor, skin: int, wanted: Wanted) -> Tensor:
+    """[N, 3] weights in a view of points on lids."""
+    here = wanted.landmarks[corners - skin, :2] / wanted.eyes[0].place.scale
+    return lid_weights(corners - skin, weights, here, paint.vertices[corners, :2] / paint.eyes[0].place.scale)
+
+
+def _sample_eye(paint: Paint, pixels: Tensor, own: Eye, theirs: Eye) -> Tensor:
+    """[N, 7] as _sample, of what shows between the lids at pixels [N, 2] of the picture that is painted."""
+    ball, lid, share = where_in_view(pixels, own, theirs)
+    fine = torch.ones_like(share, dtype=torch.bool)
+    return _sample(paint, ball, fine).lerp(_sample(paint, lid, fine), share[:, None])
 
 
 def _sample(paint: Paint, where: Tensor, fine: Tensor) -> Tensor:

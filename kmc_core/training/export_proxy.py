@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import Delaunay
 
 from ..model.proxy_body import FILE, PARTS
-from ..motion.face_mesh import OVAL
+from ..motion.face_mesh import OVAL, RIGHT_IRIS_CENTRE
 from .annotate import Annotator, face_vertices
 from .body import Body
 
@@ -27,6 +27,7 @@ SPACING: Final = {"fingers": 0.003, "hand": 0.006, "head": 0.022, "foot": 0.015,
 ONE_VERTEX: Final = (14, (87, 317))  # the inner lower lip's middle is the lip's own in Anny, not in people
 OPENED: Final = {"jawOpen": 0.5}  # lips apart, so that triangles know upper from lower
 KEPT_WEIGHTS: Final = 4
+FIRST_IRIS: Final = RIGHT_IRIS_CENTRE
 COVERED: Final = 0.8  # the skin goes on a little under the face's rim
 
 
@@ -100,9 +101,9 @@ def thin(points: Array, triangles: NDArray[Any], spacing: Array) -> tuple[NDArra
 
 def face_triangles(landmarks: Array) -> NDArray[np.intp]:
     """Delaunay triangles [T, 3] of the landmarks [478, 3] (camera axes) inside of the face's oval, facing the
-    camera.
+    camera. Irises are none of its corners: lids close over them.
     """
-    triangles = Delaunay(landmarks[:, :2]).simplices.astype(np.intp)
+    triangles = Delaunay(landmarks[:FIRST_IRIS, :2]).simplices.astype(np.intp)
     oval = landmarks[list(OVAL), :2]
     middle = landmarks[triangles, :2].mean(1)
     triangles = triangles[_inside(middle, oval)]
