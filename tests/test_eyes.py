@@ -1,4 +1,4 @@
-"""Eyes of the prior: lids close over an eyeball that stays as large as it is, and the iris goes where it looks."""
+"""Eyes of the prior: lids close over an eyeball that stays as large, and the iris goes where it looks."""
 
 from dataclasses import replace
 
