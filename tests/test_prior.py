@@ -3,14 +3,17 @@
 import math
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import Tensor
 
+from kmc_core.model import proxy_shell
 from kmc_core.model.limbs import Pose
 from kmc_core.model.prior import move_person, resized
-from kmc_core.model.proxy_body import PARTS, proxy_body
+from kmc_core.model.proxy_body import CHEST, NAMES, PARTS, proxy_body
 from kmc_core.model.proxy_pose import posed_vertices, take_posture
-from kmc_core.model.proxy_views import Picture
+from kmc_core.model.proxy_shell import with_shells
+from kmc_core.model.proxy_views import Picture, as_paint
 from kmc_core.model.raster import fragments, nearest
 from kmc_core.motion.skeleton import JOINT
 
@@ -247,3 +250,27 @@ def test_a_view_that_shows_no_face_paints_none_where_another_shows_it():
         return float((colour[0, y, x] > 0.6).float().mean())
 
     assert red_share(0.0) < 0.5 * red_share(1.0)
+
+
+def test_cloth_between_arm_and_trunk_stays_with_what_has_its_colour(monkeypatch: pytest.MonkeyPatch):
+    body, bare = proxy_body(), photograph(turned(0.0))
+    posture = take_posture(body, bare.pose, torch.tensor([SCALE]), torch.ones(len(PARTS)))
+    owner = as_paint(body, bare, posture).owner
+    arms = torch.tensor([NAMES[f"{side}_{name}"] for side in "lr" for name in ("upper_arm", "forearm")])
+    arm = torch.isin(owner, arms)
+
+    def around(which: Tensor, reach: int) -> Tensor:
+        return torch.nn.functional.max_pool2d(which[None].float(), 2 * reach + 1, 1, reach)[0] > 0
+
+    cloth = (owner < 0) & around(arm, 3) & around(owner == CHEST, 5)
+    red, green = (torch.tensor(c)[:, None, None] for c in ((0.9, -0.9, -0.9), (-0.9, 0.9, -0.9)))
+    image = torch.where(arm, red, torch.where(bare.mask[0] > 0.5, green, bare.image))
+    worn = Picture(torch.where(cloth, green, image), bare.mask.maximum(cloth[None].float()), bare.pose)
+
+    def held_by_arms() -> float:
+        dressed = with_shells(body, [worn], [posture])
+        return float(torch.isin(dressed.part[body.solid :], arms).float().mean())
+
+    by_colour = held_by_arms()
+    monkeypatch.setattr(proxy_shell, "TONE", 1e6)
+    assert by_colour < 0.5 * held_by_arms(), by_colour

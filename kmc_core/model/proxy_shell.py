@@ -1,5 +1,6 @@
 """What a picture shows of a person beyond the proxy body (hair, skirts, wide sleeves), as a sheet that moves
-with the body: pixels are bound to the nearest point of the body's outline, at its depth. Every view has one.
+with the body: pixels are bound to the nearest point of the body's outline, at its depth, or to one whose part
+has their colour: the shirt beside an arm is the trunk's. Every view has one.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from .raster import Fragments, fragments, nearest
 
 CELLS: Final = 64  # squares of the sheet along the picture's longer side
 HELD: Final = 0.004  # metres by which a further point of the outline holds a pixel less
+TONE: Final = 0.2  # difference of colour that holds a pixel as much less as HELD
+AROUND: Final = 5  # squares around a point of the outline that tell the colour of its part
 STRETCH: Final = 3.0  # squares' sides of outline that one square may hold to
 BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs on
 MISREAD: Final = 0.5  # share of the person that the body covers in a view, below which its pose is not true
@@ -41,7 +44,8 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBod
     person = picture.mask[0] > 0.5
     if (person & (top >= 0)).sum() < MISREAD * person.sum():
         return body
-    used = _used_cells(person & (top < 0), cell)
+    loose = person & (top < 0)
+    used = _used_cells(loose, cell)
     corners, squares = _grid(used)
     outline = _outline(top)
     if len(squares) == 0 or len(outline) == 0:
@@ -49,7 +53,13 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBod
     where = corners * float(cell)
     pixels = torch.stack((outline % width, outline // width), -1) + 0.5
     hung = shown.take(top.flatten()[outline])
-    share = torch.softmax(-torch.cdist(where, pixels) / (HELD * posture.scale[0]), 1)  # G O
+    further = torch.cdist(where, pixels) / (HELD * posture.scale[0])
+    owner = torch.where(top < 0, -1, body.part[shown.triangle[top]])
+    unlike = torch.cdist(
+        _loose_colours(picture.image, loose, corners, cell),
+        _part_colours(picture.image, owner, outline, cell),
+    )
+    share = torch.softmax(-further - unlike / TONE, 1)  # G O
     parts, weights = _held(body, hung, share)
     depth = share @ hung.depth[:, None] + BEHIND * posture.scale[0]
     affine = blended(body, posture, 0, parts, weights)
@@ -89,6 +99,29 @@ def _together(parts: Tensor, held_at: Tensor) -> Tensor:
     near = (first == others) | (parents[first] == others) | (first == parents[others])
     near &= (held_at[:, :1] - held_at[:, 1:]).norm(dim=-1) < STRETCH
     return (near | ((parents[first] == HIPS) & (parents[others] == HIPS))).all(1)
+
+
+def _loose_colours(image: Tensor, loose: Tensor, corners: Tensor, cell: int) -> Tensor:
+    """[G, 3] the colours of what is loose around the corners [G, 2] of squares."""
+    kept = torch.cat((image * loose, loose[None].to(image)))[None]
+    sums = F.avg_pool2d(F.pad(kept, (cell,) * 4), 2 * cell, cell, ceil_mode=True)[0]
+    x, y = corners.long().unbind(-1)
+    found = sums[:, y.clamp(max=sums.shape[1] - 1), x.clamp(max=sums.shape[2] - 1)]
+    return (found[:3] / found[3:].clamp(min=1e-6)).mT
+
+
+def _part_colours(image: Tensor, owner: Tensor, outline: Tensor, cell: int) -> Tensor:
+    """[O, 3] the colours of the parts at pixels of the outline, by what owner [H, W] shows near them."""
+    height, width = owner.shape
+    high, wide = -(-height // cell), -(-width // cell)
+    pixels = torch.arange(height * width, device=owner.device)
+    place = (owner.flatten() * high + pixels // width // cell) * wide + pixels % width // cell
+    shown = owner.flatten() >= 0
+    known = torch.cat((image, torch.ones_like(image[:1]))).flatten(1).mT
+    sums = image.new_zeros(len(PARTS) * high * wide, 4).index_add_(0, place[shown], known[shown])
+    sums = F.avg_pool2d(sums.view(len(PARTS), high, wide, 4).permute(0, 3, 1, 2), AROUND, 1, AROUND // 2)
+    found = sums.permute(0, 2, 3, 1).reshape(-1, 4)[place[outline]]
+    return found[:, :3] / found[:, 3:].clamp(min=1e-6)
 
 
 def _used_cells(loose: Tensor, cell: int) -> Tensor:
