@@ -10,7 +10,7 @@ from torch import Tensor
 from kmc_core.model.limbs import Pose
 from kmc_core.model.prior import move_person
 from kmc_core.model.proxy_body import HEAD, PARTS, proxy_body
-from kmc_core.model.proxy_eyes import Eye, between_lids, eyes, lid_weights, on_lids, where_in_view
+from kmc_core.model.proxy_eyes import Eye, eyes, lid_weights, lids_and_eyes, where_in_view
 from kmc_core.model.proxy_pose import take_posture
 from kmc_core.model.proxy_views import Picture
 from kmc_core.motion.face_mesh import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
@@ -120,7 +120,8 @@ def test_what_a_lid_covers_is_taken_from_the_iris_other_side():
 
 def test_a_stretched_lid_keeps_its_lashes_as_thin_as_they_are():
     corners = torch.tensor([[RIGHT_EYE[12], 27, 28]])  # one corner on the edge, two on the skin
-    assert on_lids(corners).all() and between_lids(corners).tolist() == [-1]
+    lids, eye = lids_and_eyes(corners)
+    assert lids.tolist() == [True] and eye.tolist() == [-1]
     there = torch.tensor([[[0.0, 0.0], [-1.0, -2.0], [1.0, -2.0]]])
     here = there * torch.tensor([1.0, 3.0])
     near_edge = torch.tensor([[0.95, 0.025, 0.025]])
@@ -141,5 +142,5 @@ def test_a_face_seen_from_its_side_gives_finite_places():
 def test_triangles_between_the_lids_know_no_iris():
     triangles = proxy_body().triangles - proxy_body().skin
     assert not torch.isin(triangles, torch.tensor(IRISES)).any()
-    eye = between_lids(triangles)
+    _, eye = lids_and_eyes(triangles)
     assert [(eye == k).sum() for k in (0, 1)] == [14, 14]

@@ -87,16 +87,13 @@ def _edges() -> Tensor:
     return found
 
 
-def between_lids(corners: Tensor) -> Tensor:
-    """[N] which eye's opening triangles with the landmarks [N, 3] are part of, -1 for none."""
+def lids_and_eyes(corners: Tensor) -> tuple[Tensor, Tensor]:
+    """Which triangles with the landmarks [N, 3] are a lid's [N], from its edge to its skin, and which are an
+    eye's opening [N]: 0, 1 or -1 for none.
+    """
     eye = eye_of(corners)
-    return torch.where((eye == eye[:, :1]).all(1), eye[:, 0], -1)
-
-
-def on_lids(corners: Tensor) -> Tensor:
-    """[N] which triangles with the landmarks [N, 3] are a lid's, from its edge to its skin."""
-    edge = eye_of(corners) >= 0
-    return edge.any(1) & ~edge.all(1)
+    edge, same = eye >= 0, (eye == eye[:, :1]).all(1)
+    return edge.any(1) & ~edge.all(1), torch.where(same, eye[:, 0], -1)
 
 
 def lid_weights(corners: Tensor, weights: Tensor, here: Tensor, there: Tensor) -> Tensor:

@@ -104,9 +104,9 @@ def _together(parts: Tensor, held_at: Tensor) -> Tensor:
 def _loose_colours(image: Tensor, loose: Tensor, corners: Tensor, cell: int) -> Tensor:
     """[G, 3] the colours of what is loose around the corners [G, 2] of squares."""
     kept = torch.cat((image * loose, loose[None].to(image)))[None]
-    sums = F.avg_pool2d(F.pad(kept, (cell,) * 4), 2 * cell, cell, ceil_mode=True)[0]
+    squares = F.avg_pool2d(kept, cell, cell, ceil_mode=True, divisor_override=1)
     x, y = corners.long().unbind(-1)
-    found = sums[:, y.clamp(max=sums.shape[1] - 1), x.clamp(max=sums.shape[2] - 1)]
+    found = F.avg_pool2d(squares, 2, 1, 1)[0, :, y, x]
     return (found[:3] / found[3:].clamp(min=1e-6)).mT
 
 
@@ -114,14 +114,14 @@ def _part_colours(image: Tensor, owner: Tensor, outline: Tensor, cell: int) -> T
     """[O, 3] the colours of the parts at pixels of the outline, by what owner [H, W] shows near them."""
     height, width = owner.shape
     high, wide = -(-height // cell), -(-width // cell)
+    parts, part = owner.flatten().unique(return_inverse=True)
     pixels = torch.arange(height * width, device=owner.device)
-    place = (owner.flatten() * high + pixels // width // cell) * wide + pixels % width // cell
-    shown = owner.flatten() >= 0
-    known = torch.cat((image, torch.ones_like(image[:1]))).flatten(1).mT
-    sums = image.new_zeros(len(PARTS) * high * wide, 4).index_add_(0, place[shown], known[shown])
-    sums = F.avg_pool2d(sums.view(len(PARTS), high, wide, 4).permute(0, 3, 1, 2), AROUND, 1, AROUND // 2)
-    found = sums.permute(0, 2, 3, 1).reshape(-1, 4)[place[outline]]
-    return found[:, :3] / found[:, 3:].clamp(min=1e-6)
+    place = (part * high + pixels // width // cell) * wide + pixels % width // cell
+    known = torch.cat((image, torch.ones_like(image[:1]))).flatten(1)
+    sums = image.new_zeros(4, len(parts) * high * wide).index_add_(1, place, known)
+    around = F.avg_pool2d(sums.view(4, len(parts), high, wide), AROUND, 1, AROUND // 2)
+    found = around.flatten(1)[:, place[outline]]
+    return (found[:3] / found[3:].clamp(min=1e-6)).mT
 
 
 def _used_cells(loose: Tensor, cell: int) -> Tensor:

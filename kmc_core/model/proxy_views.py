@@ -11,7 +11,7 @@ from ..motion.skeleton import FACE_LANDMARKS
 from .background import fill_from
 from .limbs import Pose
 from .proxy_body import FINGERS, HANDS, HEAD, ProxyBody
-from .proxy_eyes import Eye, between_lids, eyes, lid_weights, on_lids, where_in_view
+from .proxy_eyes import Eye, eyes, lid_weights, lids_and_eyes, where_in_view
 from .proxy_guess import OPENS, bare_skin, open_mouth, opening, skin_colour
 from .proxy_pose import Posture, posed_vertices
 from .puppet import sharpened
@@ -146,18 +146,20 @@ def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments,
     bare = torch.isin(part, part.new_tensor(BARE)) & ~sheet
     face = ((corners >= body.skin) & (corners < body.skin + FACE_LANDMARKS)).all(1)
     towards = (wanted.facing[corners] * points.weights).sum(1)
-    lids, eye = on_lids(corners - body.skin), between_lids(corners - body.skin)
+    lids, eye = lids_and_eyes(corners - body.skin)
     colours, masks, scores = [], [], []
     for index, paint in enumerate(paints):
-        weights = points.weights.clone()
-        weights[lids] = _on_lids(paint, corners[lids], weights[lids], body.skin, wanted)
+        weights = points.weights
+        if lids.any():
+            weights = weights.clone()
+            weights[lids] = _on_lids(paint, corners[lids], weights[lids], body.skin, wanted)
         where = (paint.vertices[corners] * weights[..., None]).sum(1)
         there = (paint.facing[corners] * weights).sum(1)
         texture = _sample(paint, where, face | bare)
         for number, (own, theirs) in enumerate(zip(wanted.eyes, paint.eyes, strict=True)):
-            ball = eye == number
-            at = (wanted.landmarks[corners[ball] - body.skin] * weights[ball, :, None]).sum(1)
-            texture[ball] = _sample_eye(paint, at[:, :2], own, theirs)
+            if len(ball := (eye == number).nonzero()[:, 0]):
+                at = (wanted.landmarks[corners[ball] - body.skin] * weights[ball, :, None]).sum(1)
+                texture[ball] = _sample_eye(paint, at[:, :2], own, theirs)
         shown = sharpened(texture[:, 3])
         score = _score(paint, where, shown, there, part, wanted.known)
         better = ALIKE * (1 + (paint.rays * wanted.rays).sum(1))[part] + FACE * (face & paint.face)
@@ -212,8 +214,8 @@ def _on_lids(paint: Paint, corners: Tensor, weights: Tensor, skin: int, wanted: 
 def _sample_eye(paint: Paint, pixels: Tensor, own: Eye, theirs: Eye) -> Tensor:
     """[N, 7] as _sample, of what shows between the lids at pixels [N, 2] of the picture that is painted."""
     ball, lid, share = where_in_view(pixels, own, theirs)
-    fine = torch.ones_like(share, dtype=torch.bool)
-    return _sample(paint, ball, fine).lerp(_sample(paint, lid, fine), share[:, None])
+    texture = _sample(paint, torch.cat((ball, lid)), share.new_ones(2 * len(share), dtype=torch.bool))
+    return torch.lerp(*texture.chunk(2), share[:, None])
 
 
 def _sample(paint: Paint, where: Tensor, fine: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 Held-out clips with exact truth: the truth itself slightly degraded, read by the same detectors as every
 result. It shows how much of hands, expression and identity survives the resolution, and so what an animator
 can reach there; beside the floor (copy the reference) and the prior alone. Then the prior with the truth's
-face or hands, and the truth with the prior's: whether those pixels are what is missing. Prints one JSON
-object as its last line.
+face, eyes, mouth or hands, and the truth with the prior's: whether those pixels are what is missing. Prints
+one JSON object as its last line.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from kmc_core.evaluate.reading import read_pictures  # noqa: E402
 from kmc_core.evaluate.report import Figures, Measured, summarize, tables  # noqa: E402
 from kmc_core.evaluate.score import Truth, score  # noqa: E402
 from kmc_core.model.params import AnimatorParams  # noqa: E402
+from kmc_core.motion.face_mesh import LEFT_EYE, OUTER_LIPS, RIGHT_EYE  # noqa: E402
 from kmc_core.motion.types import Track  # noqa: E402
 from kmc_core.perception.suite import Perception  # noqa: E402
 from kmc_core.training.data import clip_conditions, track_of  # noqa: E402
@@ -35,7 +36,8 @@ from kmc_core.training.truth import render_split  # noqa: E402
 from kmc_core.training.validate import COPY, PRIOR, TRUTH, gallery_of, held_out  # noqa: E402
 
 CLIPS, QUICK, SEED = 64, 24, 1
-FACE_GROWN, HANDS_GROWN = 0.1, 0.15  # of a box around points: hair, nails and the edge
+# Of a box around points: hair, lids and the edge, nails.
+FACE_GROWN, LINES_GROWN, HANDS_GROWN = 0.1, 0.25, 0.15
 SHOWN = ("body_pck", "hand_pck", "faces_found", "aed", "apd", "id_sim", "id_rank1", "ssim")
 
 
@@ -119,13 +121,18 @@ def pictures(shard: Shard, clip: int, frames: Tensor, nets: Perception) -> dict[
 
 
 def swapped(track: Track, prior: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """The prior with boxes around the truth's face and hands, and the other way round."""
+    """The prior with boxes around the truth's face, eyes, mouth and hands, and the other way round."""
     assert track.face is not None and track.hands is not None
     size = truth.shape[-2], truth.shape[-1]
     face = boxes(track.face.landmarks, size, FACE_GROWN)
     left, right = (boxes(track.hands[:, side], size, HANDS_GROWN) for side in (0, 1))
     found = {}
-    for name, part in {"face": face, "hands": torch.maximum(left, right)}.items():
+    eyes, mouth = (
+        torch.stack([boxes(track.face.landmarks[:, list(line)], size, LINES_GROWN) for line in lines]).amax(0)
+        for lines in ((RIGHT_EYE, LEFT_EYE), (OUTER_LIPS,))
+    )
+    parts = {"face": face, "eyes": eyes, "mouth": mouth, "hands": torch.maximum(left, right)}
+    for name, part in parts.items():
         found[f"{PRIOR}, the truth's {name}"] = torch.lerp(prior, truth, part)
         found[f"truth, the prior's {name}"] = torch.lerp(truth, prior, part)
     return found
