@@ -273,4 +273,4 @@ def test_cloth_between_arm_and_trunk_stays_with_what_has_its_colour(monkeypatch:
 
     by_colour = held_by_arms()
     monkeypatch.setattr(proxy_shell, "TONE", 1e6)
-    assert by_colour < 0.5 * held_by_arms(), by_colour
+    assert by_colour < held_by_arms() - 0.3, by_colour  # a third of the sheet is the trunk's

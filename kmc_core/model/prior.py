@@ -91,7 +91,7 @@ def moved_frames(
     scales = person_scales(body, [view.pose for view in solid], target)
     widths = fit_widths(body, first, scales[0])
     postures = [take_posture(body, v.pose, s, widths) for v, s in zip(solid, scales, strict=False)]
-    body = with_shells(body, solid, postures)
+    body = with_shells(body, solid, postures, by_colour=guess)
     paints = [as_paint(body, view, posture) for view, posture in zip(solid, postures, strict=True)]
     posture = take_posture(body, target, scales[-1], widths)
     for frame in range(len(target.body)):

@@ -19,6 +19,7 @@ EDGE: Final = 0.0005  # metres beside a lid that are the lid's alone
 STRETCH: Final = 4.0  # a lid's skin becomes at most this much wider
 # An eyeball is alike on all sides of its iris; the earlier the better.
 SIDES: Final = ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0))
+HIDDEN: Final = 2 * LASHES  # metres behind a lid from where the other side tells more
 NOTHING: Final = 1e-6
 
 
@@ -99,7 +100,7 @@ def lids_and_eyes(corners: Tensor) -> tuple[Tensor, Tensor]:
 def lid_weights(corners: Tensor, weights: Tensor, here: Tensor, there: Tensor) -> Tensor:
     """Barycentric weights [N, 3] in a view for those in the picture that is painted, in triangles of lids
     with the landmarks [N, 3]: where a lid is wider here than there, its skin stretches and not the lashes on
-    its edge. Corners are `here` and `there` [N, 3, 2] metres.
+    its edge. Corners are `here` and `there` [N, 3, 2+] metres.
     """
     edge = (eye_of(corners) >= 0).to(weights)
     skin = 1 - edge
@@ -142,7 +143,7 @@ def _on_ball(offset: Tensor, view: Eye) -> Tensor:
     y = points[..., 1].maximum(top + margin).minimum((bottom - margin).maximum(top + margin))
     shown = torch.stack((x, y), -1)
     preferred = torch.arange(len(SIDES), 0, -1, device=x.device)[:, None]
-    score = preferred * ((shown - points).abs().amax(-1) < NOTHING) + preferred / (2 * len(SIDES))
+    score = preferred * ((shown - points).abs().amax(-1) < HIDDEN) + preferred / (2 * len(SIDES))
     return shown[score.argmax(0), torch.arange(len(offset), device=x.device)]
 
 

@@ -24,18 +24,20 @@ BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs o
 MISREAD: Final = 0.5  # share of the person that the body covers in a view, below which its pose is not true
 
 
-def with_shells(body: ProxyBody, pictures: Sequence[Picture], postures: Sequence[Posture]) -> ProxyBody:
+def with_shells(
+    body: ProxyBody, pictures: Sequence[Picture], postures: Sequence[Posture], by_colour: bool = True
+) -> ProxyBody:
     """The body with the sheet of every picture in whose pose its posture puts it; without one where it covers
-    the person, or little of it.
+    the person, or little of it. Bound `by_colour` as well as by place.
     """
     for picture, posture in zip(pictures, postures, strict=True):
         before = len(body.triangles)
-        body = _with_shell(body, picture, posture)
+        body = _with_shell(body, picture, posture, by_colour)
         body = body._replace(shells=(*body.shells, slice(before, len(body.triangles))))
     return body
 
 
-def _with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBody:
+def _with_shell(body: ProxyBody, picture: Picture, posture: Posture, by_colour: bool) -> ProxyBody:
     height, width = picture.mask.shape[-2:]
     vertices = posed_vertices(body, posture, 0)
     shown = fragments(vertices, body.triangles[: body.solid], (height, width))
@@ -54,18 +56,18 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture) -> ProxyBod
     pixels = torch.stack((outline % width, outline // width), -1) + 0.5
     hung = shown.take(top.flatten()[outline])
     further = torch.cdist(where, pixels) / (HELD * posture.scale[0])
-    owner = torch.where(top < 0, -1, body.part[shown.triangle[top]])
-    unlike = torch.cdist(
-        _loose_colours(picture.image, loose, corners, cell),
-        _part_colours(picture.image, owner, outline, cell),
-    )
-    share = torch.softmax(-further - unlike / TONE, 1)  # G O
+    hold = -further
+    if by_colour:
+        owner = torch.where(top < 0, -1, body.part[shown.triangle[top]])
+        own = _part_colours(picture.image, person, owner, outline, cell)
+        hold -= torch.cdist(_loose_colours(picture.image, loose, corners, cell), own) / TONE
+    share = torch.softmax(hold, 1)  # G O
     parts, weights = _held(body, hung, share)
     depth = share @ hung.depth[:, None] + BEHIND * posture.scale[0]
     affine = blended(body, posture, 0, parts, weights)
     # solve_ex lets corners that no map leads back from become infinite; the rasteriser leaves them out.
     rest = torch.linalg.solve_ex(affine[..., :3], torch.cat((where, depth), 1) - affine[..., 3]).result
-    held_at = pixels[share.argmax(1)] / cell
+    held_at = pixels[further.argmin(1)] / cell
     squares = squares[_together(parts[:, 0][squares], held_at[squares])]
     halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
     triangles = torch.cat((halves.flip(1), halves))  # cloth has two sides
@@ -110,14 +112,14 @@ def _loose_colours(image: Tensor, loose: Tensor, corners: Tensor, cell: int) -> 
     return (found[:3] / found[3:].clamp(min=1e-6)).mT
 
 
-def _part_colours(image: Tensor, owner: Tensor, outline: Tensor, cell: int) -> Tensor:
-    """[O, 3] the colours of the parts at pixels of the outline, by what owner [H, W] shows near them."""
+def _part_colours(image: Tensor, person: Tensor, owner: Tensor, outline: Tensor, cell: int) -> Tensor:
+    """[O, 3] the colours of the parts at pixels of the outline, by what owner and person [H, W] show near."""
     height, width = owner.shape
     high, wide = -(-height // cell), -(-width // cell)
     parts, part = owner.flatten().unique(return_inverse=True)
     pixels = torch.arange(height * width, device=owner.device)
     place = (part * high + pixels // width // cell) * wide + pixels % width // cell
-    known = torch.cat((image, torch.ones_like(image[:1]))).flatten(1)
+    known = (torch.cat((image, torch.ones_like(image[:1]))) * person).flatten(1)
     sums = image.new_zeros(4, len(parts) * high * wide).index_add_(1, place, known)
     around = F.avg_pool2d(sums.view(4, len(parts), high, wide), AROUND, 1, AROUND // 2)
     found = around.flatten(1)[:, place[outline]]

@@ -207,8 +207,8 @@ def _score(paint: Paint, where: Tensor, mask: Tensor, towards: Tensor, part: Ten
 
 def _on_lids(paint: Paint, corners: Tensor, weights: Tensor, skin: int, wanted: Wanted) -> Tensor:
     """[N, 3] weights in a view of points on lids."""
-    here = wanted.landmarks[corners - skin, :2] / wanted.eyes[0].place.scale
-    return lid_weights(corners - skin, weights, here, paint.vertices[corners, :2] / paint.eyes[0].place.scale)
+    here = wanted.landmarks[corners - skin] / wanted.eyes[0].place.scale
+    return lid_weights(corners - skin, weights, here, paint.vertices[corners] / paint.eyes[0].place.scale)
 
 
 def _sample_eye(paint: Paint, pixels: Tensor, own: Eye, theirs: Eye) -> Tensor:

@@ -16,6 +16,7 @@ from .body import BodyTracker
 from .clips import TensorClip
 from .crops import crop, square
 from .face import FaceTracker, face_motion
+from .hair import with_hair
 from .hands import HandTracker
 from .head_pose import head_yaw
 from .suite import Perception
@@ -66,9 +67,10 @@ def look_at_picture(image: Tensor, nets: Perception) -> PictureLook:
     pose = Track(
         body=known, world=None if known is None else world, hands=HandTracker(nets)(frame, known), face=face
     )
+    mask = person_mask(image, nets)
     return PictureLook(
         pose=pose,
-        mask=person_mask(image, nets),
+        mask=with_hair(mask, image.cpu(), face.landmarks[0]) if face else mask,
         yaw=float(head_yaw(face.rotation)[0]) if face else math.pi if kind == "back" else 0.0,
         embedding=face_embedding(image, face.landmarks[0], nets) if face else None,
         kind=kind,
