@@ -215,7 +215,7 @@ def _sample_eye(paint: Paint, pixels: Tensor, own: Eye, theirs: Eye) -> Tensor:
     """[N, 7] as _sample, of what shows between the lids at pixels [N, 2] of the picture that is painted."""
     ball, lid, share = where_in_view(pixels, own, theirs)
     texture = _sample(paint, torch.cat((ball, lid)), share.new_ones(2 * len(share), dtype=torch.bool))
-    return torch.lerp(*texture.chunk(2), share[:, None])
+    return texture[: len(share)].lerp(texture[len(share) :], share[:, None])
 
 
 def _sample(paint: Paint, where: Tensor, fine: Tensor) -> Tensor:
