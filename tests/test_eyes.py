@@ -10,7 +10,7 @@ from torch import Tensor
 from kmc_core.model.limbs import Pose
 from kmc_core.model.prior import move_person
 from kmc_core.model.proxy_body import HEAD, PARTS, proxy_body
-from kmc_core.model.proxy_eyes import Eye, eyes, lid_weights, lids_and_eyes, where_in_view
+from kmc_core.model.proxy_eyes import LASHES, Eye, eyes, lid_weights, lids_and_eyes, where_in_view
 from kmc_core.model.proxy_pose import take_posture
 from kmc_core.model.proxy_views import Picture
 from kmc_core.motion.face_mesh import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
@@ -82,10 +82,23 @@ def green(colour: Tensor) -> Tensor:
 def test_the_same_eye_shows_the_same_pixels():
     pose = close_up()
     right, _ = eyes_of(pose)
-    pixels = right.place.in_picture(right.iris + torch.tensor([[0.0, 0.0], [0.004, 0.001], [-0.003, -0.002]]))
-    ball, _, share = where_in_view(pixels, right, right)
-    torch.testing.assert_close(ball, pixels, atol=1e-3, rtol=0)
+    share_across = torch.linspace(0.15, 0.85, 8)
+    at = torch.stack(
+        [upper.lerp(lower, t) for t in share_across for upper, lower in zip(*lids(right), strict=True)]
+    )
+    pixels = right.place.in_picture(at)
+    ball, lid, share = where_in_view(pixels, right, right)
+    shown = ball.lerp(lid, share[:, None])
+    assert (shown - pixels).norm(dim=1).max() < 0.5 * LASHES * float(right.place.scale)
+    middle = right.place.in_picture(right.iris[None])
+    ball, _, share = where_in_view(middle, right, right)
+    torch.testing.assert_close(ball, middle, atol=1e-3, rtol=0)
     assert share.max() == 0
+
+
+def lids(eye: Eye) -> tuple[Tensor, Tensor]:
+    """Both lids' points between the corners."""
+    return eye.upper[2:-2], eye.lower[2:-2]
 
 
 def test_a_closing_eye_covers_its_iris_instead_of_squeezing_it():
@@ -106,6 +119,29 @@ def test_the_iris_goes_where_it_looks(pixels: float):
     where = [green(x).nonzero()[:, 1].float().mean() for x in (still, aside)]
     assert abs(float(where[1] - where[0]) - pixels) < 1
     assert abs(int(green(still).sum()) - int(green(aside).sum())) < 0.25 * green(still).sum()
+
+
+def test_lashes_move_with_their_lid_and_stay_as_thin():
+    pose = close_up()
+    picture, thin = painted(pose), 2.5
+    edge = torch.cat(
+        [
+            eye.place.in_picture(eye.upper[:-1].lerp(eye.upper[1:], t))
+            for eye in eyes_of(pose)
+            for t in torch.linspace(0, 1, 6)
+        ]
+    )
+    pixels = torch.nonzero(torch.ones(SIDE, SIDE)).flip(1) + 0.5
+    lashes = (torch.cdist(pixels, edge).amin(1) < thin).view(SIDE, SIDE)
+    drawn = picture._replace(image=torch.where(lashes, -1.0, picture.image))
+    still, half, shut = (
+        move_person([drawn], closed(pose, share)).colour[0].amax(0) < -0.5 for share in (0.0, 0.5, 1.0)
+    )
+    lowered = eyes_of(closed(pose, 0.5))[0]
+    x, y = lowered.place.in_picture(lowered.upper[[4]])[0].tolist()
+    assert half[int(y) - 1 : int(y) + 2, int(x)].any()
+    # Shut, the half of them that lay over the eyeball is gone; the other half is no wider than it was.
+    assert 0.4 < shut.sum() / still.sum() < 0.6
 
 
 def test_what_a_lid_covers_is_taken_from_the_iris_other_side():

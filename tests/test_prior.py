@@ -274,3 +274,20 @@ def test_cloth_between_arm_and_trunk_stays_with_what_has_its_colour(monkeypatch:
     by_colour = held_by_arms()
     monkeypatch.setattr(proxy_shell, "TONE", 1e6)
     assert by_colour < held_by_arms() - 0.3, by_colour  # a third of the sheet is the trunk's
+
+
+def checked(picture: Picture) -> Picture:
+    """The picture in small checks of light and dark."""
+    rows, columns = torch.meshgrid(torch.arange(SIDE) // 4, torch.arange(SIDE) // 4, indexing="ij")
+    light = ((rows + columns) % 2 == 0) & (picture.mask[0] > 0.5)
+    return picture._replace(
+        image=torch.where(light, 0.9, torch.where(picture.mask[0] > 0.5, -0.9, picture.image))
+    )
+
+
+def test_maps_lie_on_sheets_that_know_no_colours():
+    worn, _ = with_hair(photograph(turned(0.0)))
+    plain, coloured = (
+        move_person([picture], turned(0.5), guess=False).coverage for picture in (worn, checked(worn))
+    )
+    assert torch.equal(plain, coloured)

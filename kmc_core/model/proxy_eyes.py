@@ -20,7 +20,7 @@ STRETCH: Final = 4.0  # a lid's skin becomes at most this much wider
 # An eyeball is alike on all sides of its iris; the earlier the better.
 SIDES: Final = ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0))
 HIDDEN: Final = 2 * LASHES  # metres behind a lid from where the other side tells more
-NOTHING: Final = 1e-6
+NOTHING: Final = 1e-6  # metres, or pixels per metre
 
 
 class Place(NamedTuple):
@@ -75,7 +75,7 @@ def _rising(line: Tensor) -> Tensor:
 
 
 def eye_of(landmarks: Tensor) -> Tensor:
-    """Of which eye's edge landmarks [N] are: 0 the right, 1 the left, -1 none, as what is no landmark."""
+    """Of which eye's edge landmarks are, same shape: 0 the right, 1 the left, -1 none or no landmark."""
     given = (landmarks >= 0) & (landmarks < FACE_LANDMARKS)
     return torch.where(given, _edges().to(landmarks.device)[landmarks.clamp(0, FACE_LANDMARKS - 1)], -1)
 
@@ -111,7 +111,7 @@ def lid_weights(corners: Tensor, weights: Tensor, here: Tensor, there: Tensor) -
         )
         return (first - second).norm(dim=-1, keepdim=True)
 
-    stretch = (width(here) / width(there).clamp(min=1e-6)).clamp(1, STRETCH)
+    stretch = (width(here) / width(there).clamp(min=NOTHING)).clamp(1, STRETCH)
     moved = weights * (1 + skin * (stretch - 1))
     return moved / moved.sum(1, keepdim=True)
 
@@ -133,7 +133,7 @@ def where_in_view(pixels: Tensor, eye: Eye, view: Eye) -> tuple[Tensor, Tensor, 
 
 def _on_ball(offset: Tensor, view: Eye) -> Tensor:
     """Points of the eyeball at offsets [N, 2] from the iris, where a view shows them: what its lids cover is
-    taken from the iris' other side, or else from the nearest that shows.
+    taken from the iris' other side, and what they cover there, too, from beside the lid.
     """
     points = view.iris + offset * offset.new_tensor(SIDES)[:, None]  # S N 2
     left, right = view.upper[0, 0], view.upper[-1, 0]

@@ -146,7 +146,7 @@ def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments,
     bare = torch.isin(part, part.new_tensor(BARE)) & ~sheet
     face = ((corners >= body.skin) & (corners < body.skin + FACE_LANDMARKS)).all(1)
     towards = (wanted.facing[corners] * points.weights).sum(1)
-    lids, eye = lids_and_eyes(corners - body.skin)
+    lids, eye = (kind[points.triangle] for kind in lids_and_eyes(body.triangles - body.skin))
     colours, masks, scores = [], [], []
     for index, paint in enumerate(paints):
         weights = points.weights

@@ -10,6 +10,7 @@ LEFT_EYE: Final = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 3
 RIGHT_IRIS: Final = (469, 470, 471, 472)
 LEFT_IRIS: Final = (474, 475, 476, 477)
 RIGHT_IRIS_CENTRE: Final = 468
+FIRST_IRIS: Final = RIGHT_IRIS_CENTRE  # the points from here on are irises'
 LEFT_IRIS_CENTRE: Final = 473
 RIGHT_BROW: Final = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 LEFT_BROW: Final = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import Delaunay
 
 from ..model.proxy_body import FILE, PARTS
-from ..motion.face_mesh import OVAL, RIGHT_IRIS_CENTRE
+from ..motion.face_mesh import FIRST_IRIS, OVAL
 from .annotate import Annotator, face_vertices
 from .body import Body
 
@@ -27,7 +27,6 @@ SPACING: Final = {"fingers": 0.003, "hand": 0.006, "head": 0.022, "foot": 0.015,
 ONE_VERTEX: Final = (14, (87, 317))  # the inner lower lip's middle is the lip's own in Anny, not in people
 OPENED: Final = {"jawOpen": 0.5}  # lips apart, so that triangles know upper from lower
 KEPT_WEIGHTS: Final = 4
-FIRST_IRIS: Final = RIGHT_IRIS_CENTRE
 COVERED: Final = 0.8  # the skin goes on a little under the face's rim
 
 

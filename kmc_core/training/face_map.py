@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..motion.face_mesh import FIRST_IRIS
 from ..motion.skeleton import FACE_LANDMARKS
 from ..perception.nets import Net, load_net
 from . import shading
@@ -36,7 +37,6 @@ EXPRESSIONS: Final = (
     {"browInnerUp": 0.8, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8},
     {"mouthPucker": 0.7},
 )
-FIRST_IRIS: Final = 468
 CROP_OVER_FACE: Final = 1.5  # the landmark net was made for crops this much larger than the face
 
 
