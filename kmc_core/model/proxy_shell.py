@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .proxy_body import HIPS, PARTS, ProxyBody
+from .proxy_hair import Corners, plain, with_hair
 from .proxy_pose import Posture, blended, posed_vertices
 from .proxy_views import Picture
 from .raster import Fragments, fragments, nearest
@@ -55,20 +56,27 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture, by_colour: 
     where = corners * float(cell)
     pixels = torch.stack((outline % width, outline // width), -1) + 0.5
     hung = shown.take(top.flatten()[outline])
+    holds = _holds(body, hung)
     further = torch.cdist(where, pixels) / (HELD * posture.scale[0])
-    hold = -further
+    by_place = share = torch.softmax(-further, 1)  # G O
+    sheet = plain(squares, share @ holds)
     if by_colour:
         owner = torch.where(top < 0, -1, body.part[shown.triangle[top]])
         own = _part_colours(picture.image, person, owner, outline, cell)
-        hold -= torch.cdist(_loose_colours(picture.image, loose, corners, cell), own) / TONE
-    share = torch.softmax(hold, 1)  # G O
-    parts, weights = _held(body, hung, share)
+        colours = _loose_colours(picture.image, loose, corners, cell)
+        share = torch.softmax(-further - torch.cdist(colours, own) / TONE, 1)
+        known = Corners(where / posture.scale[0], further.amin(1) * HELD, sheet.held, by_place @ own, colours)
+        sheet = with_hair(plain(squares, share @ holds), known)
+    largest = sheet.held.topk(body.parts.shape[1], 1)
+    parts, weights = largest.indices, largest.values / largest.values.sum(1, keepdim=True)
     depth = share @ hung.depth[:, None] + BEHIND * posture.scale[0]
     affine = blended(body, posture, 0, parts, weights)
     # solve_ex lets corners that no map leads back from become infinite; the rasteriser leaves them out.
-    rest = torch.linalg.solve_ex(affine[..., :3], torch.cat((where, depth), 1) - affine[..., 3]).result
-    held_at = pixels[further.argmin(1)] / cell
-    squares = squares[_together(parts[:, 0][squares], held_at[squares])]
+    placed = torch.cat((where, depth), 1)[sheet.at]
+    rest = torch.linalg.solve_ex(affine[..., :3], placed - affine[..., 3]).result
+    held_at = (pixels[further.argmin(1)] / cell)[sheet.at]
+    squares = sheet.squares
+    squares = squares[sheet.hair | _together(parts[:, 0][squares], held_at[squares])]
     halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
     triangles = torch.cat((halves.flip(1), halves))  # cloth has two sides
     part = parts[:, 0][triangles[:, 0] - len(body.vertices)]
@@ -81,14 +89,12 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture, by_colour: 
     )
 
 
-def _held(body: ProxyBody, outline: Fragments, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Parts and weights [G, 4] of the sheet's corners, held to points of the outline by share [G, O]."""
+def _holds(body: ProxyBody, outline: Fragments) -> Tensor:
+    """How much each part moves the points of the outline [O, P]."""
     corners = body.triangles[outline.triangle]
     weights = body.weights[corners] * outline.weights[..., None]
     held = weights.new_zeros(len(corners), len(PARTS))
-    held.scatter_add_(1, body.parts[corners].flatten(1), weights.flatten(1))
-    largest = (share @ held).topk(body.parts.shape[1], 1)
-    return largest.indices, largest.values / largest.values.sum(1, keepdim=True)
+    return held.scatter_add_(1, body.parts[corners].flatten(1), weights.flatten(1))
 
 
 def _together(parts: Tensor, held_at: Tensor) -> Tensor:

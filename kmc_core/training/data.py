@@ -29,7 +29,7 @@ from .noise import disturbed, doubtful, extracted, scaled
 from .regions import regions
 from .shards import Pictures, Shard, read_shard
 
-PREPARED: Final = "15"  # raised when engines/kmc.py gives other conditions for the same clip
+PREPARED: Final = "16"  # raised when engines/kmc.py gives other conditions for the same clip
 BYTES: Final = ("moved", "background", "maps", "references", "reference_maps")  # conditions kept as bytes
 EXTRACTED: Final = 0.125  # share of clips whose motion and poses our own extractor reads from the pictures
 LARGE: Final = 0.25  # side of a face's or a hand's region, share of the picture's: a close-up
