@@ -19,9 +19,24 @@ def test_an_open_mouth_shows_teeth_above_and_darkness_below_them():
     upper, lower = MOUTH_MIDDLE
     shown = [[upper, upper, upper], [upper, lower, lower], [upper, lower, 0], [9999, lower, upper]]
     weights = torch.tensor([[0.4, 0.3, 0.3], [0.5, 0.3, 0.2], [0.4, 0.3, 0.3], [0.4, 0.3, 0.3]])
-    between, colours = open_mouth(torch.tensor(shown), weights)
+    between, colours = open_mouth(torch.tensor(shown), weights, torch.tensor(0.2))
     assert between.tolist() == [True, True, False, False]
     assert colours[0].mean() > 0.3 and colours[1].mean() < -0.5
+
+
+def test_teeth_do_not_grow_with_a_mouth_that_opens():
+    upper, lower = MOUTH_MIDDLE
+    down = torch.linspace(0, 1, 200)
+    corners = torch.tensor([[upper, lower, lower]]).expand(200, 3)
+    weights = torch.stack((1 - down, down, 0 * down), 1)
+
+    def teeth(apart: float) -> float:
+        """Their height in mouth widths."""
+        _, colours = open_mouth(corners, weights, torch.tensor(apart))
+        return float((colours.mean(1) > 0).float().mean()) * apart
+
+    assert teeth(0.8) < 1.1 * teeth(0.4)
+    assert teeth(0.1) < teeth(0.2)
 
 
 def test_lips_apart_are_told_in_mouth_widths():

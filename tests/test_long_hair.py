@@ -71,18 +71,17 @@ def reddish(colour: Tensor) -> Tensor:
     return (colour[0] > 0.5) & (colour[1] < -0.5)
 
 
-@pytest.mark.parametrize("angle", [0.0, 0.3])
-def test_a_head_that_tilts_does_not_tear_its_hair(angle: float, monkeypatch: pytest.MonkeyPatch):
+def test_a_head_that_tilts_does_not_tear_its_hair(monkeypatch: pytest.MonkeyPatch):
     pose = half_length()
     picture = haired(pose, LONG)
 
-    def kept() -> float:
+    def kept(angle: float) -> float:
         shown = move_person([picture], tilted(pose, angle)).colour[0]
         return float(reddish(shown).sum() / reddish(picture.image).sum())
 
-    assert kept() > 0.9
+    assert kept(0.0) > 0.95 and kept(0.5) > 0.83 and kept(-0.4) > 0.83
     monkeypatch.setattr(proxy_shell, "with_hair", lambda sheet, known: sheet)
-    assert kept() < 0.9
+    assert kept(0.5) < 0.81 and kept(-0.4) < 0.81
 
 
 def test_its_ends_stay_on_the_shoulders_and_short_hair_follows_the_head():

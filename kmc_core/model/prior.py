@@ -15,18 +15,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..motion.bones import SEEN
+from ..motion.skeleton import JOINT
 from .background import fill_background, fill_from
 from .limbs import Pose
 from .proxy_body import ProxyBody, proxy_body
 from .proxy_fit import fit_widths
 from .proxy_paint import Painted, paint_body
-from .proxy_pose import sizes, take_posture
+from .proxy_pose import in_view, sizes, take_posture
 from .proxy_shell import with_shells
 from .proxy_views import Picture, as_paint
 from .puppet import cut_out, moving
 
 NEIGHBOURS: Final = 5.5  # a pixel with more than this many of eight covered neighbours is a hole
 SIZES: Final = (1.0, 1e5)  # pixels per metre that a person can have
+CERTAIN: Final = 0.5  # least confidence of an elbow or wrist of a view
 STEADY: Final = 15  # frames over which a person's size is steadied: cameras zoom and people walk smoothly
 FLAT: Final = 1e-3  # of the canvas: a person all of whose joints are this shallow has no known depth
 
@@ -87,13 +89,14 @@ def moved_frames(
         for colour, coverage in moving(cutouts, first.pose, target, progress=progress, check=check):
             yield Frame(colour, coverage, torch.zeros_like(coverage))
         return
-    body = proxy_body().to(first.image.device)
+    solid, body = [certain(view) for view in solid], proxy_body().to(first.image.device)
     scales = person_scales(body, [view.pose for view in solid], target)
-    widths = fit_widths(body, first, scales[0])
+    widths = fit_widths(body, solid[0], scales[0])
     postures = [take_posture(body, v.pose, s, widths) for v, s in zip(solid, scales, strict=False)]
     body = with_shells(body, solid, postures, by_colour=guess)
     paints = [as_paint(body, view, posture) for view, posture in zip(solid, postures, strict=True)]
-    posture = take_posture(body, target, scales[-1], widths)
+    view = in_view(body, solid[0].pose, postures[0])
+    posture = take_posture(body, target, scales[-1], widths, view)
     for frame in range(len(target.body)):
         check()
         yield compose(paint_body(body, paints, posture, frame, size, guess), background)
@@ -117,6 +120,20 @@ def resized(picture: Picture, size: tuple[int, int]) -> Picture:
     pose = picture.pose
     moved = replace(pose, body=placed(pose.body), hands=placed(pose.hands), landmarks=placed(pose.landmarks))
     return Picture(image, mask, moved)
+
+
+def certain(view: Picture) -> Picture:
+    """The view without the arms that were only guessed at: one that is elsewhere would be painted with what
+    is there.
+    """
+    body, hands = view.pose.body.clone(), view.pose.hands.clone()
+    for hand, side in enumerate("lr"):
+        arm = [JOINT[f"{side}_elbow"], JOINT[f"{side}_wrist"]]
+        guessed = (body[:, arm, 3] >= SEEN) & (body[:, arm, 3] < CERTAIN)
+        sure = ~guessed.cummax(1).values  # what is held by a guess is one
+        body[:, arm, 3] *= sure
+        hands[:, hand, :, 3] *= sure[:, 1:]
+    return view._replace(pose=replace(view.pose, body=body, hands=hands))
 
 
 def has_depth(pose: Pose, side: int) -> bool:

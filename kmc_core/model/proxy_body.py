@@ -85,6 +85,7 @@ class ProxyBody(NamedTuple):
     skin: int  # vertices before the landmarks
     solid: int  # triangles before those of shells
     rim: Tensor  # [skin, R] how much the skin follows each point of the face's outline
+    long: Tensor  # [T, 2] metres, least and most, that a triangle's longest side has unless it tears
     shells: tuple[slice, ...] = ()  # the triangles of each view's shell, seen from its front, then its back
 
     def to(self, device: torch.device) -> "ProxyBody":
@@ -116,4 +117,5 @@ def proxy_body() -> ProxyBody:
         skin,
         len(triangles),
         near * torch.softmax(-apart / RIM_NEAR, 1),
+        torch.tensor((0.0, torch.inf)).expand(len(triangles), 2),
     )

@@ -15,7 +15,8 @@ from .limbs import Pose
 
 OPENS: Final = 0.12  # mouth widths that lips are further apart than in a view, for nothing of it to be left
 TEETH, DARK, TONGUE = (0.5, 0.45, 0.4), (-0.7, -0.88, -0.88), (0.1, -0.45, -0.45)
-TEETH_END, TONGUE_BEGINS = 0.4, 0.7  # share of the way from the upper to the lower lip
+TEETH_LONG: Final = 0.17  # mouth widths
+TEETH_END, TONGUE_BEGINS = 0.4, 0.7  # share of the way from the upper to the lower lip, at most, at least
 SOFT: Final = 0.1  # the same, of the change between them
 DIM: Final = 0.3  # how much darker skin is that faces away
 
@@ -26,15 +27,17 @@ def opening(landmarks: Tensor) -> Tensor:
     return (top - bottom).norm() / (left - right).norm().clamp(min=1e-3)
 
 
-def open_mouth(landmarks: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def open_mouth(landmarks: Tensor, weights: Tensor, apart: Tensor) -> tuple[Tensor, Tensor]:
     """Which of N points of the face's mesh lie between the lips [N], and the colours [M, 3] of those M when
-    the mouth is open; corners landmarks [N, 3] (others than the face's are out of range), weights [N, 3].
+    the mouth is open, its lips `apart` in mouth widths; corners landmarks [N, 3] (others than the face's are
+    out of range), weights [N, 3].
     """
     lower = _lowness().to(weights)[landmarks.clamp(0, FACE_LANDMARKS - 1)]
     between = ((landmarks >= 0) & (landmarks < FACE_LANDMARKS) & ~lower.isnan()).all(1)
     place = (lower[between] * weights[between]).sum(1)[:, None]
     teeth, dark, tongue = (weights.new_tensor(colour) for colour in (TEETH, DARK, TONGUE))
-    high, low = ((TEETH_END - place) / SOFT).clamp(0, 1), ((place - TONGUE_BEGINS) / SOFT).clamp(0, 1)
+    end = (TEETH_LONG / apart.clamp(min=1e-3)).clamp(max=TEETH_END)
+    high, low = ((end - place) / SOFT).clamp(0, 1), ((place - TONGUE_BEGINS) / SOFT).clamp(0, 1)
     return between, high * teeth + low * tongue + (1 - high - low) * dark
 
 

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .limbs import Pose
-from .prior import has_depth, move_person, person_scales
+from .prior import certain, has_depth, move_person, person_scales
 from .proxy_body import ProxyBody, proxy_body
 from .proxy_fit import fit_widths
-from .proxy_pose import Posture, posed_vertices, take_posture
+from .proxy_pose import Posture, in_view, posed_vertices, take_posture
 from .proxy_views import Picture, vertex_normals
 from .raster import fragments, nearest
 
@@ -35,15 +35,18 @@ def person_normals(
     solid = [view for view in views if has_depth(view.pose, max(view.mask.shape[-2:]))]
     if not (solid and solid[0] is first and has_depth(target, max(size))):
         return None
-    body = proxy_body().to(first.image.device)
+    solid, body = [certain(view) for view in solid], proxy_body().to(first.image.device)
     scales = person_scales(body, [view.pose for view in solid], target)
-    widths = fit_widths(body, first, scales[0])
-    maps = []
-    for view, scale in zip(solid, scales, strict=False):
-        normals = _map(body, take_posture(body, view.pose, scale, widths), 0, size)
-        maps.append(Picture(normals, view.mask, view.pose))
+    widths = fit_widths(body, solid[0], scales[0])
+    postures = [
+        take_posture(body, view.pose, scale, widths) for view, scale in zip(solid, scales, strict=False)
+    ]
+    maps = [
+        Picture(_map(body, posture, 0, size), view.mask, view.pose)
+        for view, posture in zip(solid, postures, strict=True)
+    ]
     viewed = move_person(maps, target, guess=False, check=check).colour
-    posture = take_posture(body, target, scales[-1], widths)
+    posture = take_posture(body, target, scales[-1], widths, in_view(body, solid[0].pose, postures[0]))
     shown = []
     for frame in range(len(target.body)):
         check()

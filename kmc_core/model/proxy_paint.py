@@ -44,7 +44,7 @@ def paint_body(
     pixels = fine[0] * fine[1]
     vertices, known = posed_vertices(body, posture, frame), posture.known[frame]
     apart = APART * posture.scale[frame]
-    body, shell = nearest_shell(body, vertices)
+    body, shell = nearest_shell(body, vertices, posture.scale[frame])
     shown = fragments(vertices * vertices.new_tensor((samples, samples, 1)), body.triangles, fine)
     painted = _painted(known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
@@ -79,18 +79,26 @@ def samples_of(size: tuple[int, int]) -> int:
     return max(1, round(FINE / max(size)))
 
 
-def nearest_shell(body: ProxyBody, vertices: Tensor) -> tuple[ProxyBody, int]:
+def nearest_shell(body: ProxyBody, vertices: Tensor, scale: Tensor) -> tuple[ProxyBody, int]:
     """The body with the one sheet that faces the camera best, and its view: outlines of several sides at once
-    would be no outline.
+    would be no outline. It is torn where it is stretched, at `scale` pixels per metre.
     """
-    facings = [_facing(vertices[body.triangles[shell]]) for shell in body.shells]
+    shells = [_whole(body, shell, vertices, scale) for shell in body.shells]
+    facings = [_facing(vertices[body.triangles[shell]]) for shell in shells]
     facings[0] += FIRST_SHELL
     view = max(range(len(facings)), key=facings.__getitem__)
-    shell = body.shells[view]
-    shell = torch.arange(shell.start, shell.stop, device=vertices.device)
+    shell = shells[view]
     shell = shell[_towards(vertices[body.triangles[shell]]).abs() > EDGE_ON]
     triangles, part = (torch.cat((x[: body.solid], x[shell])) for x in (body.triangles, body.part))
     return body._replace(triangles=triangles, part=part), view
+
+
+def _whole(body: ProxyBody, shell: slice, vertices: Tensor, scale: Tensor) -> Tensor:
+    """The triangles of a sheet that are not torn, fronts and then backs."""
+    corners = vertices[body.triangles[shell]]
+    long = (corners - corners.roll(1, 1))[..., :2].norm(dim=-1).amax(1)
+    least, most = body.long[shell].mT * scale
+    return ((long >= least) & (long < most)).nonzero()[:, 0] + shell.start
 
 
 def _facing(corners: Tensor) -> float:

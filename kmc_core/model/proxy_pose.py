@@ -50,6 +50,22 @@ MEASURED: Final = tuple(
 )  # fmt: skip
 
 
+def _limbs() -> tuple[tuple[list[int], list[int]], ...]:
+    """Joints and parts of the hips, the arms and the legs; who shows the first two parts shows a limb."""
+    limbs = [([PELVIS, *SIDES[0]], [HIPS])]
+    for side, hand in zip("lr", HAND_AT, strict=True):
+        arm = [JOINT[f"{side}_{name}"] for name in ("elbow", "wrist")]
+        leg = [JOINT[f"{side}_{name}"] for name in ("knee", "ankle", "big_toe", "small_toe", "heel")]
+        mine = [k for k, part in enumerate(PARTS) if part.name.startswith(f"{side}_")]
+        legs = [k for k in mine if PARTS[k].name.endswith(("thigh", "shin", "foot"))]
+        arms = [k for k in mine if k not in legs]
+        limbs += [(arm + list(range(hand, hand + HAND)), arms), (leg, legs)]
+    return tuple(limbs)
+
+
+LIMBS: Final = _limbs()
+
+
 class Posture(NamedTuple):
     """Where every part of the body is in F frames: x = linear @ (rest - start) + place."""
 
@@ -70,14 +86,33 @@ def sizes(body: ProxyBody, pose: Pose) -> Tensor:
     return torch.cat((ratio, torch.where(head_seen, head, torch.nan)[:, None]), 1)
 
 
-def take_posture(body: ProxyBody, pose: Pose, scale: Tensor, widths: Tensor) -> Posture:
+class InView(NamedTuple):
+    """A person in a view: how it holds what a motion does not show."""
+
+    posture: Posture  # of one frame
+    trunk: Tensor  # [67, 3] its joints from the neck, metres beside an upright trunk; nan where not seen
+
+
+def in_view(body: ProxyBody, pose: Pose, posture: Posture) -> InView:
+    """The person of a view in its posture."""
+    rest, (points, seen) = body.joints, _joined(pose)
+    _complete_trunk(points, seen, rest, posture.scale, _head_fit(body, pose)[2])
+    trunk = (points[0] - points[0, NECK]) @ _trunk_turn(points, rest, "shoulder")[0] / posture.scale
+    return InView(posture, torch.where(seen[0, :, None], trunk, torch.nan))
+
+
+def take_posture(
+    body: ProxyBody, pose: Pose, scale: Tensor, widths: Tensor, view: InView | None = None
+) -> Posture:
     """Put the body into the poses of F frames; scale [F] in pixels per metre, widths [P] across every bone.
 
-    A joint that was not seen lies where it is at rest, seen from the part that it hangs on.
+    A joint that was not seen lies where it is at rest, seen from the part that it hangs on; hips, an arm or a
+    leg of which nothing was seen are held as the person's view shows them.
     """
     rest, (points, seen) = body.joints, _joined(pose)
     turn, size, neck, found = _head_fit(body, pose)
-    _complete_trunk(points, seen, rest, scale, neck)
+    trunk = rest if view is None else torch.where(view.trunk.isnan(), rest, view.trunk + rest[NECK])
+    _complete_trunk(points, seen, trunk, scale, neck)
     turns = [_trunk_turn(points, rest, pair) for pair in ("hip", "shoulder")]
     known = [seen[:, PELVIS], seen[:, (NECK, *SHOULDERS)].any(1), found]
     linear = [_stretched(turns[k], points, rest, PARTS[k], scale, widths[k], SIDES[k]) for k in (HIPS, CHEST)]
@@ -92,7 +127,24 @@ def take_posture(body: ProxyBody, pose: Pose, scale: Tensor, widths: Tensor) -> 
     place[:, HEAD] = torch.where(found[:, None], neck, points[:, NECK])
     landmarks = _place_head(body, pose, place, linear[HEAD], points[:, NECK, 2])
     place[..., 2] -= scale[:, None] * place.new_tensor([part.nearer for part in PARTS])
-    return Posture(torch.stack(linear, 1), place, torch.stack(known, 1), landmarks, scale)
+    posture = Posture(torch.stack(linear, 1), place, torch.stack(known, 1), landmarks, scale)
+    return posture if view is None else _held_as(view.posture, posture, seen)
+
+
+def _held_as(view: Posture, posture: Posture, seen: Tensor) -> Posture:
+    """The posture in which every limb of which no joint is seen [F, 67] moves with the chest, as in a view:
+    whatever hangs between the two stays whole.
+    """
+    linear, place, known = (x.clone() for x in (posture.linear, posture.place, posture.known))
+    moved = linear[:, CHEST] @ torch.linalg.inv(view.linear[0, CHEST])
+    for joints, limb in LIMBS:
+        held = ~seen[:, joints].any(1, keepdim=True) & view.known[0, limb[:2]].all()  # F 1
+        own = moved[:, None] @ view.linear[0, limb]
+        at = (view.place[0, limb] - view.place[0, CHEST]) @ moved.mT + place[:, CHEST, None]
+        linear[:, limb] = torch.where(held[..., None, None], own, linear[:, limb])
+        place[:, limb] = torch.where(held[..., None], at, place[:, limb])
+        known[:, limb] |= held & view.known[0, limb]
+    return posture._replace(linear=linear, place=place, known=known)
 
 
 def _joined(pose: Pose) -> tuple[Tensor, Tensor]:

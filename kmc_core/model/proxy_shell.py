@@ -21,6 +21,11 @@ HELD: Final = 0.004  # metres by which a further point of the outline holds a pi
 TONE: Final = 0.2  # difference of colour that holds a pixel as much less as HELD
 AROUND: Final = 5  # squares around a point of the outline that tell the colour of its part
 STRETCH: Final = 3.0  # squares' sides of outline that one square may hold to
+FOLDED: Final = 0.6  # share of a part's thickness below which what blends with it is folded
+# How long half a square can be before it tears, least and most, in squares' sides: 1.4 as the view shows it.
+WHOLE: Final = (0.0, 2.0)
+HAIR: Final = (0.0, 2.5)
+BESIDE: Final = (1.25, 1.6)  # where two things lie beside each other that do not belong together
 BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs on
 MISREAD: Final = 0.5  # share of the person that the body covers in a view, below which its pose is not true
 
@@ -70,13 +75,16 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture, by_colour: 
     largest = sheet.held.topk(body.parts.shape[1], 1)
     parts, weights = largest.indices, largest.values / largest.values.sum(1, keepdim=True)
     depth = share @ hung.depth[:, None] + BEHIND * posture.scale[0]
+    weights = unfolded(body, posture, parts, weights)
     affine = blended(body, posture, 0, parts, weights)
     # solve_ex lets corners that no map leads back from become infinite; the rasteriser leaves them out.
     placed = torch.cat((where, depth), 1)[sheet.at]
     rest = torch.linalg.solve_ex(affine[..., :3], placed - affine[..., 3]).result
     held_at = (pixels[further.argmin(1)] / cell)[sheet.at]
     squares = sheet.squares
-    squares = squares[sheet.hair | _together(parts[:, 0][squares], held_at[squares])]
+    whole = _together(parts[:, 0][squares], held_at[squares])
+    long = torch.where(whole[:, None], where.new_tensor(WHOLE), where.new_tensor(BESIDE))
+    long = torch.where(sheet.hair[:, None], where.new_tensor(HAIR), long).repeat(4, 1)
     halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
     triangles = torch.cat((halves.flip(1), halves))  # cloth has two sides
     part = parts[:, 0][triangles[:, 0] - len(body.vertices)]
@@ -86,6 +94,7 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture, by_colour: 
         weights=torch.cat((body.weights, weights)),
         triangles=torch.cat((body.triangles, triangles)),
         part=torch.cat((body.part, part)),
+        long=torch.cat((body.long, long * cell / posture.scale[0])),
     )
 
 
@@ -95,6 +104,15 @@ def _holds(body: ProxyBody, outline: Fragments) -> Tensor:
     weights = body.weights[corners] * outline.weights[..., None]
     held = weights.new_zeros(len(corners), len(PARTS))
     return held.scatter_add_(1, body.parts[corners].flatten(1), weights.flatten(1))
+
+
+def unfolded(body: ProxyBody, posture: Posture, parts: Tensor, weights: Tensor) -> Tensor:
+    """Weights [G, 4] with the largest alone where the parts' maps, blended, fold flat: at a bent elbow."""
+    alone = torch.zeros_like(weights).index_fill(1, weights.new_zeros(1).long(), 1)
+    thin = [
+        torch.linalg.svdvals(blended(body, posture, 0, parts, w)[..., :3])[:, -1] for w in (weights, alone)
+    ]
+    return torch.where((thin[0] < FOLDED * thin[1])[:, None], alone, weights)
 
 
 def _together(parts: Tensor, held_at: Tensor) -> Tensor:

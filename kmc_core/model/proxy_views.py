@@ -175,7 +175,7 @@ def look_up(body: ProxyBody, shell: int, paints: list[Paint], points: Fragments,
     colour = (torch.stack(colours) * share[..., None]).sum(0)
     score, guessed = score.amax(0), torch.zeros_like(towards)
     if wanted.guess:
-        between, mouth = open_mouth(corners - body.skin, points.weights)
+        between, mouth = open_mouth(corners - body.skin, points.weights, wanted.opened)
         before = (share[:, between] * torch.stack([paint.opened for paint in paints])[:, None]).sum(0)
         guessed[between] = ((wanted.opened - before) / OPENS).clamp(0, 1)
         colour[between] = colour[between].lerp(mouth, guessed[between, None])

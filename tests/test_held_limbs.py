@@ -1,0 +1,104 @@
+"""What a motion does not show is held as in the picture; what a picture hides or tears stays away."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from kmc_core.model.limbs import Pose
+from kmc_core.model.prior import certain, move_person
+from kmc_core.model.proxy_body import CHEST, HEAD, NAMES, PARTS, proxy_body
+from kmc_core.model.proxy_paint import nearest_shell
+from kmc_core.model.proxy_pose import posed_vertices, take_posture
+from kmc_core.model.proxy_shell import unfolded, with_shells
+from kmc_core.model.proxy_views import Picture
+from kmc_core.motion.skeleton import JOINT
+from test_prior import SCALE, error, photograph, turned, with_hair
+
+ARM = [JOINT["l_elbow"], JOINT["l_wrist"]]
+
+
+def without_left_arm(pose: Pose) -> Pose:
+    body, hands = pose.body.clone(), pose.hands.clone()
+    body[:, ARM], hands[:, 0] = 0, 0
+    return replace(pose, body=body, hands=hands)
+
+
+def shifted(pose: Pose, pixels: float) -> Pose:
+    step = torch.tensor((pixels, 0.0, 0.0, 0.0))
+    return replace(pose, body=pose.body + step, landmarks=pose.landmarks + step[:3], hands=pose.hands + step)
+
+
+def raised_forearm() -> tuple[Picture, Tensor]:
+    """A picture of somebody with a raised forearm, and the pixels [1, H, W] of it."""
+    picture = photograph(turned(0.0, raised=True))
+    return picture, (picture.mask > 0.5) & (photograph(turned(0.0)).mask < 0.5)
+
+
+def test_an_arm_that_a_motion_does_not_show_is_held_as_in_the_picture():
+    picture, forearm = raised_forearm()
+    moved = move_person([picture], without_left_arm(picture.pose))
+    assert error(moved.colour[0], picture) < 0.08
+    assert moved.coverage[0][forearm].mean() > 0.8
+
+
+def test_it_moves_with_the_chest():
+    picture, forearm = raised_forearm()
+    moved = move_person([picture], without_left_arm(shifted(picture.pose, 7.0)))
+    there = picture._replace(image=picture.image.roll(7, -1), mask=picture.mask.roll(7, -1))
+    assert error(moved.colour[0], there) < 0.08
+    assert moved.coverage[0][forearm.roll(7, -1)].mean() > 0.8
+
+
+def test_an_arm_that_neither_shows_hangs():
+    picture = photograph(turned(0.0))
+    unseen = without_left_arm(picture.pose)
+    moved = move_person([picture._replace(pose=unseen)], unseen)
+    assert moved.colour.isfinite().all()
+    assert (moved.coverage[0] * picture.mask).sum() > 0.9 * picture.mask.sum()
+
+
+@pytest.mark.parametrize(
+    ("elbow", "wrist", "kept"),
+    [(0.9, 0.9, (1, 1)), (0.9, 0.4, (1, 0)), (0.4, 0.9, (0, 0)), (0.9, 0.0, (1, 0)), (0.0, 0.9, (0, 1))],
+)
+def test_arms_that_were_only_guessed_at_are_not_painted_from(
+    elbow: float, wrist: float, kept: tuple[int, int]
+):
+    picture = photograph(turned(0.0))
+    picture.pose.body[0, ARM, 3] = torch.tensor((elbow, wrist))
+    pose = certain(picture).pose
+    assert (pose.body[0, ARM, 3] > 0).tolist() == [bool(k) for k in kept]
+    assert bool(pose.hands[0, 0, :, 3].any()) == (wrist != 0.4 and elbow != 0.4)
+    assert pose.hands[0, 1, :, 3].all()
+
+
+def test_a_sheet_tears_where_it_is_stretched():
+    worn, _ = with_hair(photograph(turned(0.0)))
+    body = proxy_body()
+    posture = take_posture(body, worn.pose, torch.tensor([SCALE]), torch.ones(len(PARTS)))
+    dressed = with_shells(body, [worn], [posture])
+    vertices = posed_vertices(dressed, posture, 0)
+    wide = torch.tensor((3.0, 1.0, 1.0))
+
+    def whole(vertices: Tensor) -> int:
+        return len(nearest_shell(dressed, vertices, posture.scale[0])[0].triangles) - body.solid
+
+    assert whole(vertices) > 20 and whole(vertices * wide) == 0
+
+
+def test_cloth_at_a_folded_elbow_is_held_by_one_part_alone():
+    body, wrist = proxy_body(), ARM[1]
+    between = torch.tensor([[NAMES["l_upper_arm"], NAMES["l_forearm"], CHEST, HEAD]])
+    half = torch.tensor([[0.6, 0.4, 0.0, 0.0]])
+
+    def held(folded: float) -> list[list[float]]:
+        """By the two, with the wrist some way back from where it is to the shoulder."""
+        pose = turned(0.0)
+        pose.body[:, wrist, :3] = pose.body[:, wrist, :3].lerp(pose.body[:, JOINT["l_shoulder"], :3], folded)
+        posture = take_posture(body, pose, torch.tensor([SCALE]), torch.ones(len(PARTS)))
+        return unfolded(body, posture, between, half).tolist()
+
+    assert held(0.0) == half.tolist()
+    assert held(0.8) == [[1.0, 0.0, 0.0, 0.0]]
