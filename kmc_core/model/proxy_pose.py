@@ -136,9 +136,10 @@ def _held_as(view: Posture, posture: Posture, seen: Tensor) -> Posture:
     whatever hangs between the two stays whole.
     """
     linear, place, known = (x.clone() for x in (posture.linear, posture.place, posture.known))
-    moved = linear[:, CHEST] @ torch.linalg.inv(view.linear[0, CHEST])
+    moved = linear[:, CHEST] @ torch.linalg.pinv(view.linear[0, CHEST])
     for joints, limb in LIMBS:
-        held = ~seen[:, joints].any(1, keepdim=True) & view.known[0, limb[:2]].all()  # F 1
+        held = known[:, CHEST, None] & ~seen[:, joints].any(1, keepdim=True)  # F 1
+        held &= view.known[0, limb[:2]].all()
         own = moved[:, None] @ view.linear[0, limb]
         at = (view.place[0, limb] - view.place[0, CHEST]) @ moved.mT + place[:, CHEST, None]
         linear[:, limb] = torch.where(held[..., None, None], own, linear[:, limb])
