@@ -8,21 +8,26 @@ from torch import Tensor
 
 from kmc_core.model.limbs import Pose
 from kmc_core.model.prior import certain, move_person
-from kmc_core.model.proxy_body import CHEST, HEAD, NAMES, PARTS, proxy_body
+from kmc_core.model.proxy_body import CHEST, HEAD, NAMES, PARTS, ProxyBody, proxy_body
 from kmc_core.model.proxy_paint import nearest_shell
-from kmc_core.model.proxy_pose import posed_vertices, take_posture
+from kmc_core.model.proxy_pose import UPPER, Posture, in_view, part_sizes, posed_vertices, take_posture
 from kmc_core.model.proxy_shell import unfolded, with_shells
 from kmc_core.model.proxy_views import Picture
-from kmc_core.motion.skeleton import JOINT
-from test_prior import SCALE, error, photograph, turned, with_hair
+from kmc_core.motion.skeleton import BODY_JOINTS, JOINT
+from test_prior import SCALE, SIDE, error, photograph, turned, with_hair
 
+LEG = ("knee", "ankle", "big_toe", "small_toe", "heel")
 ARM = [JOINT["l_elbow"], JOINT["l_wrist"]]
 
 
+def without(pose: Pose, joints: list[str]) -> Pose:
+    return replace(pose, body=pose.body.index_fill(1, torch.tensor([JOINT[name] for name in joints]), 0.0))
+
+
 def without_left_arm(pose: Pose) -> Pose:
-    body, hands = pose.body.clone(), pose.hands.clone()
-    body[:, ARM], hands[:, 0] = 0, 0
-    return replace(pose, body=body, hands=hands)
+    hands = pose.hands.clone()
+    hands[:, 0] = 0
+    return replace(without(pose, ["l_elbow", "l_wrist"]), hands=hands)
 
 
 def shifted(pose: Pose, pixels: float) -> Pose:
@@ -68,24 +73,62 @@ def test_arms_that_were_only_guessed_at_are_not_painted_from(
 ):
     picture = photograph(turned(0.0))
     picture.pose.body[0, ARM, 3] = torch.tensor((elbow, wrist))
+    proved = certain(picture).pose  # by a hand that is found
+    assert (proved.body[0, ARM, 3] > 0).tolist() == [elbow > 0, wrist > 0]
+    picture.pose.hands[0, 0, :, 3] = 0.4
     pose = certain(picture).pose
     assert (pose.body[0, ARM, 3] > 0).tolist() == [bool(k) for k in kept]
     assert bool(pose.hands[0, 0, :, 3].any()) == (wrist != 0.4 and elbow != 0.4)
     assert pose.hands[0, 1, :, 3].all()
 
 
-def test_a_sheet_tears_where_it_is_stretched():
+def test_legs_that_a_motion_does_not_show_hang_on_its_hips():
+    body, pose = proxy_body(), turned(0.0)
+    ones, scale = torch.ones(len(PARTS)), torch.tensor([SCALE])
+    view = in_view(body, pose, take_posture(body, pose, scale, ones))
+    unseen = without(pose, [f"{side}_{name}" for side in "lr" for name in LEG])
+    twisted = unseen.body.clone()
+    twisted[0, JOINT["l_shoulder"], 2] += 8
+    twisted[0, JOINT["r_shoulder"], 2] -= 8
+    thighs = [NAMES["l_thigh"], NAMES["r_shin"]]
+    for told in (unseen, replace(unseen, body=twisted)):
+        posture = take_posture(body, told, scale, ones, view)
+        assert (posture.place[0, thighs] - view.posture.place[0, thighs]).norm(dim=-1).max() < 0.5
+        assert posture.known[0, thighs].all()
+
+
+def test_a_view_without_a_chest_holds_nothing():
+    picture = photograph(turned(0.0))
+    upper = [name for name in BODY_JOINTS if name.endswith(UPPER)]
+    below = replace(
+        without(picture.pose, upper),
+        hands=picture.pose.hands * 0,
+        face_seen=torch.zeros(1),
+    )
+    legs = without(picture.pose, [f"l_{name}" for name in LEG])
+    moved = move_person([picture._replace(pose=below)], legs)
+    low = picture.mask[0, SIDE // 2 + 10 :] > 0.5
+    assert moved.coverage[0, 0, SIDE // 2 + 10 :][low].mean() > 0.7
+
+
+def dressed() -> tuple[ProxyBody, Posture, Tensor]:
     worn, _ = with_hair(photograph(turned(0.0)))
     body = proxy_body()
     posture = take_posture(body, worn.pose, torch.tensor([SCALE]), torch.ones(len(PARTS)))
-    dressed = with_shells(body, [worn], [posture])
-    vertices = posed_vertices(dressed, posture, 0)
-    wide = torch.tensor((3.0, 1.0, 1.0))
+    body = with_shells(body, [worn], [posture])
+    return body, posture, posed_vertices(body, posture, 0)
 
-    def whole(vertices: Tensor) -> int:
-        return len(nearest_shell(dressed, vertices, posture.scale[0])[0].triangles) - body.solid
 
-    assert whole(vertices) > 20 and whole(vertices * wide) == 0
+def sheet_left(body: ProxyBody, vertices: Tensor, sizes: Tensor) -> int:
+    return len(nearest_shell(body, vertices, sizes)[0].triangles) - body.solid
+
+
+def test_a_sheet_tears_where_it_is_stretched_and_not_where_the_person_grows():
+    body, posture, vertices = dressed()
+    sizes, wide = part_sizes(posture, 0), torch.tensor((3.0, 1.0, 1.0))
+    whole = sheet_left(body, vertices, sizes)
+    assert whole > 20 and sheet_left(body, vertices * wide, sizes) == 0
+    assert sheet_left(body, vertices * 3, sizes * 3) == whole
 
 
 def test_cloth_at_a_folded_elbow_is_held_by_one_part_alone():

@@ -21,7 +21,7 @@ from .limbs import Pose
 from .proxy_body import ProxyBody, proxy_body
 from .proxy_fit import fit_widths
 from .proxy_paint import Painted, paint_body
-from .proxy_pose import in_view, sizes, take_posture
+from .proxy_pose import Posture, in_view, sizes, take_posture
 from .proxy_shell import with_shells
 from .proxy_views import Picture, as_paint
 from .puppet import cut_out, moving
@@ -82,25 +82,43 @@ def moved_frames(
     own pixels; the target is in the background's.
     """
     first, size = views[0], (background.shape[-2], background.shape[-1])
-    solid = [view for view in views if has_depth(view.pose, max(view.mask.shape[-2:]))]
-    if not (solid and solid[0] is first and has_depth(target, max(size))):
+    person = posed(views, target, size)
+    if person is None:
         first = resized(first, size)
         cutouts = cut_out(first.image, first.mask, first.pose, background)
         for colour, coverage in moving(cutouts, first.pose, target, progress=progress, check=check):
             yield Frame(colour, coverage, torch.zeros_like(coverage))
         return
-    solid, body = [certain(view) for view in solid], proxy_body().to(first.image.device)
-    scales = person_scales(body, [view.pose for view in solid], target)
-    widths = fit_widths(body, solid[0], scales[0])
-    postures = [take_posture(body, v.pose, s, widths) for v, s in zip(solid, scales, strict=False)]
-    body = with_shells(body, solid, postures, by_colour=guess)
-    paints = [as_paint(body, view, posture) for view, posture in zip(solid, postures, strict=True)]
-    view = in_view(body, solid[0].pose, postures[0])
-    posture = take_posture(body, target, scales[-1], widths, view)
+    views, postures, posture = person.views, person.postures, person.target
+    body = with_shells(person.body, views, postures, by_colour=guess)
+    paints = [as_paint(body, view, posture) for view, posture in zip(views, postures, strict=True)]
     for frame in range(len(target.body)):
         check()
         yield compose(paint_body(body, paints, posture, frame, size, guess), background)
         progress(frame + 1, len(target.body))
+
+
+class Posed(NamedTuple):
+    """The body as the person of some views, in their poses and in the target's."""
+
+    body: ProxyBody
+    views: list[Picture]  # those that know depth, the first among them
+    postures: list[Posture]
+    target: Posture
+
+
+def posed(views: Sequence[Picture], target: Pose, size: tuple[int, int]) -> Posed | None:
+    """The person of views in a target on a canvas (height, width); None where no depth is known."""
+    sure = [certain(view) for view in views]
+    solid = [view for view in sure if has_depth(view.pose, max(view.mask.shape[-2:]))]
+    if not (solid and solid[0] is sure[0] and has_depth(target, max(size))):
+        return None
+    body = proxy_body().to(solid[0].image.device)
+    scales = person_scales(body, [view.pose for view in solid], target)
+    widths = fit_widths(body, solid[0], scales[0])
+    postures = [take_posture(body, v.pose, s, widths) for v, s in zip(solid, scales, strict=False)]
+    held = in_view(body, solid[0].pose, postures[0])
+    return Posed(body, solid, postures, take_posture(body, target, scales[-1], widths, held))
 
 
 def resized(picture: Picture, size: tuple[int, int]) -> Picture:
@@ -130,6 +148,9 @@ def certain(view: Picture) -> Picture:
     for hand, side in enumerate("lr"):
         arm = [JOINT[f"{side}_elbow"], JOINT[f"{side}_wrist"]]
         guessed = (body[:, arm, 3] >= SEEN) & (body[:, arm, 3] < CERTAIN)
+        guessed &= (
+            hands[:, hand, :, 3].mean(-1, keepdim=True) < CERTAIN
+        )  # a hand that is found proves its arm
         sure = ~guessed.cummax(1).values  # what is held by a guess is one
         body[:, arm, 3] *= sure
         hands[:, hand, :, 3] *= sure[:, 1:]

@@ -12,7 +12,7 @@ from torch import Tensor
 from .proxy_body import CHEST, HEAD
 
 TONE: Final = 0.2  # difference of colour from which two pieces are not of one kind
-LIES: Final = 0.04  # metres from the chest within which hair ends on it
+LIES: Final = 0.04  # metres from the body's outline within which hair ends on it
 HANGS: Final = 0.1  # metres from where hair lies on the chest to where it follows the head
 NEAR: Final = 0.015  # metres by which a further end of the hair says less of what a strand ends on
 
@@ -21,7 +21,7 @@ class Corners(NamedTuple):
     """What is known of a sheet's corners."""
 
     where: Tensor  # [G, 2] in metres in the picture
-    apart: Tensor  # [G] metres to the body
+    apart: Tensor  # [G] metres to the body's outline
     held: Tensor  # [G, P] how much each part of it holds them by their place
     beside: Tensor  # [G, 3] the colour of the body next to them
     colour: Tensor  # [G, 3]

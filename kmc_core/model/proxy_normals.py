@@ -8,10 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .limbs import Pose
-from .prior import certain, has_depth, move_person, person_scales
-from .proxy_body import ProxyBody, proxy_body
-from .proxy_fit import fit_widths
-from .proxy_pose import Posture, in_view, posed_vertices, take_posture
+from .prior import move_person, posed
+from .proxy_body import ProxyBody
+from .proxy_pose import Posture, posed_vertices
 from .proxy_views import Picture, vertex_normals
 from .raster import fragments, nearest
 
@@ -30,27 +29,20 @@ def person_normals(
     views: Sequence[Picture], target: Pose, *, check: Callable[[], None] = lambda: None
 ) -> Normals | None:
     """Normals of every frame of a target, as `move_person` moves its views; None where no depth is known."""
-    first = views[0]
-    size = first.mask.shape[-2], first.mask.shape[-1]
-    solid = [view for view in views if has_depth(view.pose, max(view.mask.shape[-2:]))]
-    if not (solid and solid[0] is first and has_depth(target, max(size))):
+    size = views[0].mask.shape[-2], views[0].mask.shape[-1]
+    person = posed(views, target, size)
+    if person is None:
         return None
-    solid, body = [certain(view) for view in solid], proxy_body().to(first.image.device)
-    scales = person_scales(body, [view.pose for view in solid], target)
-    widths = fit_widths(body, solid[0], scales[0])
-    postures = [
-        take_posture(body, view.pose, scale, widths) for view, scale in zip(solid, scales, strict=False)
-    ]
+    body = person.body
     maps = [
         Picture(_map(body, posture, 0, size), view.mask, view.pose)
-        for view, posture in zip(solid, postures, strict=True)
+        for view, posture in zip(person.views, person.postures, strict=True)
     ]
     viewed = move_person(maps, target, guess=False, check=check).colour
-    posture = take_posture(body, target, scales[-1], widths, in_view(body, solid[0].pose, postures[0]))
     shown = []
     for frame in range(len(target.body)):
         check()
-        shown.append(_map(body, posture, frame, size))
+        shown.append(_map(body, person.target, frame, size))
     faced = torch.stack(shown)
     known = [normals.norm(dim=1, keepdim=True) > SURE for normals in (viewed, faced)]
     return Normals(F.normalize(viewed, dim=1), faced, (known[0] & known[1]).float())

@@ -9,7 +9,7 @@ from torch import Tensor
 from .proxy_body import HEAD, PARTS, ProxyBody
 from .proxy_eyes import eyes
 from .proxy_guess import opening
-from .proxy_pose import Posture, posed_vertices
+from .proxy_pose import Posture, part_sizes, posed_vertices
 from .proxy_views import Paint, Wanted, facing, look_up, rays
 from .puppet import VISIBLE
 from .raster import fragments, nearest
@@ -44,7 +44,7 @@ def paint_body(
     pixels = fine[0] * fine[1]
     vertices, known = posed_vertices(body, posture, frame), posture.known[frame]
     apart = APART * posture.scale[frame]
-    body, shell = nearest_shell(body, vertices, posture.scale[frame])
+    body, shell = nearest_shell(body, vertices, part_sizes(posture, frame))
     shown = fragments(vertices * vertices.new_tensor((samples, samples, 1)), body.triangles, fine)
     painted = _painted(known).to(known.device)
     shown = shown.take(painted[body.part[shown.triangle]])
@@ -79,32 +79,29 @@ def samples_of(size: tuple[int, int]) -> int:
     return max(1, round(FINE / max(size)))
 
 
-def nearest_shell(body: ProxyBody, vertices: Tensor, scale: Tensor) -> tuple[ProxyBody, int]:
+def nearest_shell(body: ProxyBody, vertices: Tensor, sizes: Tensor) -> tuple[ProxyBody, int]:
     """The body with the one sheet that faces the camera best, and its view: outlines of several sides at once
-    would be no outline. It is torn where it is stretched, at `scale` pixels per metre.
+    would be no outline. It is torn where it is stretched; parts are of sizes [P] in pixels per metre.
     """
-    shells = [_whole(body, shell, vertices, scale) for shell in body.shells]
-    facings = [_facing(vertices[body.triangles[shell]]) for shell in shells]
+    facings = [_facing(body, shell, vertices) for shell in body.shells]
     facings[0] += FIRST_SHELL
     view = max(range(len(facings)), key=facings.__getitem__)
-    shell = shells[view]
-    shell = shell[_towards(vertices[body.triangles[shell]]).abs() > EDGE_ON]
-    triangles, part = (torch.cat((x[: body.solid], x[shell])) for x in (body.triangles, body.part))
-    return body._replace(triangles=triangles, part=part), view
-
-
-def _whole(body: ProxyBody, shell: slice, vertices: Tensor, scale: Tensor) -> Tensor:
-    """The triangles of a sheet that are not torn, fronts and then backs."""
+    shell = body.shells[view]
     corners = vertices[body.triangles[shell]]
-    long = (corners - corners.roll(1, 1))[..., :2].norm(dim=-1).amax(1)
-    least, most = body.long[shell].mT * scale
-    return ((long >= least) & (long < most)).nonzero()[:, 0] + shell.start
+    long = (corners - corners.roll(1, 1))[..., :2].norm(dim=-1).amax(1) / sizes[body.part[shell]]
+    least, most = body.long[shell].unbind(1)
+    whole = (_towards(corners).abs() > EDGE_ON) & (long >= least) & (long < most)
+    kept = torch.cat((torch.arange(body.solid, device=whole.device), whole.nonzero()[:, 0] + shell.start))
+    return body._replace(
+        triangles=body.triangles[kept], part=body.part[kept], long=body.long[kept], shells=()
+    ), view
 
 
-def _facing(corners: Tensor) -> float:
-    """How well a sheet of triangles [T, 3, 3], fronts and then backs, faces the camera; 0 without any."""
-    towards = _towards(corners[: len(corners) // 2])
-    mean = float(towards.mean()) if len(towards) else 0.0
+def _facing(body: ProxyBody, shell: slice, vertices: Tensor) -> float:
+    """How well a sheet faces the camera; 0 without one. What tears at once does not count."""
+    front = torch.arange(shell.start, (shell.start + shell.stop) // 2, device=vertices.device)
+    front = front[body.long[front, 0] == 0]
+    mean = float(_towards(vertices[body.triangles[front]]).mean()) if len(front) else 0.0
     return max(mean, -FROM_BEHIND * mean)
 
 

@@ -29,6 +29,7 @@ from .proxy_body import (
 
 NECK, PELVIS = JOINT["neck"], JOINT["pelvis"]
 SHOULDERS: Final = (JOINT["r_shoulder"], JOINT["l_shoulder"])
+TRUNK: Final = [PELVIS, JOINT["l_hip"], JOINT["r_hip"], *SHOULDERS]
 SIDES: Final = ((JOINT["r_hip"], JOINT["l_hip"]), SHOULDERS)  # joints that tell how broad hips and chest are
 STRETCH: Final = 1.4  # the trunk is at most this much longer or wider than the average person's
 SHORTEST: Final = 0.05  # a limb is at least this share of its length
@@ -51,7 +52,9 @@ MEASURED: Final = tuple(
 
 
 def _limbs() -> tuple[tuple[list[int], list[int]], ...]:
-    """Joints and parts of the hips, the arms and the legs; who shows the first two parts shows a limb."""
+    """Joints and parts of hips, arms and legs, after what they hang on; who shows the first two parts shows a
+    limb.
+    """
     limbs = [([PELVIS, *SIDES[0]], [HIPS])]
     for side, hand in zip("lr", HAND_AT, strict=True):
         arm = [JOINT[f"{side}_{name}"] for name in ("elbow", "wrist")]
@@ -76,6 +79,12 @@ class Posture(NamedTuple):
     scale: Tensor  # [F] pixels per metre
 
 
+def part_sizes(posture: Posture, frame: int) -> Tensor:
+    """[P] pixels per metre of every part, the mean of its three directions."""
+    size = torch.linalg.det(posture.linear[frame]).abs() ** (1 / 3)
+    return size.maximum(posture.scale[frame] / 2)
+
+
 def sizes(body: ProxyBody, pose: Pose) -> Tensor:
     """[F, M] pixels per metre by every length that tells a person's size, nan where it is not seen."""
     points, seen = pose.body[..., :3], pose.body[..., 3] >= SEEN
@@ -90,15 +99,17 @@ class InView(NamedTuple):
     """A person in a view: how it holds what a motion does not show."""
 
     posture: Posture  # of one frame
-    trunk: Tensor  # [67, 3] its joints from the neck, metres beside an upright trunk; nan where not seen
+    rest: Tensor  # [67, 3] joints at rest, those of the trunk as far apart as the person's
 
 
 def in_view(body: ProxyBody, pose: Pose, posture: Posture) -> InView:
     """The person of a view in its posture."""
-    rest, (points, seen) = body.joints, _joined(pose)
+    rest, (points, seen) = body.joints.clone(), _joined(pose)
     _complete_trunk(points, seen, rest, posture.scale, _head_fit(body, pose)[2])
-    trunk = (points[0] - points[0, NECK]) @ _trunk_turn(points, rest, "shoulder")[0] / posture.scale
-    return InView(posture, torch.where(seen[0, :, None], trunk, torch.nan))
+    if posture.known[0, CHEST]:
+        apart = (points[0, TRUNK] - points[0, NECK]) @ _trunk_turn(points, rest, "shoulder")[0]
+        rest[TRUNK] = rest[NECK] + apart / posture.scale
+    return InView(posture, rest)
 
 
 def take_posture(
@@ -111,8 +122,7 @@ def take_posture(
     """
     rest, (points, seen) = body.joints, _joined(pose)
     turn, size, neck, found = _head_fit(body, pose)
-    trunk = rest if view is None else torch.where(view.trunk.isnan(), rest, view.trunk + rest[NECK])
-    _complete_trunk(points, seen, trunk, scale, neck)
+    _complete_trunk(points, seen, rest if view is None else view.rest, scale, neck)
     turns = [_trunk_turn(points, rest, pair) for pair in ("hip", "shoulder")]
     known = [seen[:, PELVIS], seen[:, (NECK, *SHOULDERS)].any(1), found]
     linear = [_stretched(turns[k], points, rest, PARTS[k], scale, widths[k], SIDES[k]) for k in (HIPS, CHEST)]
@@ -132,16 +142,17 @@ def take_posture(
 
 
 def _held_as(view: Posture, posture: Posture, seen: Tensor) -> Posture:
-    """The posture in which every limb of which no joint is seen [F, 67] moves with the chest, as in a view:
-    whatever hangs between the two stays whole.
+    """The posture in which every limb of which no joint is seen [F, 67] moves with the part that it hangs on,
+    as in a view: whatever hangs between the two stays whole.
     """
     linear, place, known = (x.clone() for x in (posture.linear, posture.place, posture.known))
-    moved = linear[:, CHEST] @ torch.linalg.pinv(view.linear[0, CHEST])
     for joints, limb in LIMBS:
-        held = known[:, CHEST, None] & ~seen[:, joints].any(1, keepdim=True)  # F 1
-        held &= view.known[0, limb[:2]].all()
+        trunk = PARTS[limb[0]].parent
+        held = known[:, trunk, None] & ~seen[:, joints].any(1, keepdim=True)  # F 1
+        held &= view.known[0, [CHEST, trunk, *limb[:2]]].all()
+        moved = linear[:, trunk] @ torch.linalg.pinv(view.linear[0, trunk])
         own = moved[:, None] @ view.linear[0, limb]
-        at = (view.place[0, limb] - view.place[0, CHEST]) @ moved.mT + place[:, CHEST, None]
+        at = (view.place[0, limb] - view.place[0, trunk]) @ moved.mT + place[:, trunk, None]
         linear[:, limb] = torch.where(held[..., None, None], own, linear[:, limb])
         place[:, limb] = torch.where(held[..., None], at, place[:, limb])
         known[:, limb] |= held & view.known[0, limb]

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from .proxy_body import HIPS, PARTS, ProxyBody
 from .proxy_hair import Corners, plain, with_hair
-from .proxy_pose import Posture, blended, posed_vertices
-from .proxy_views import Picture
+from .proxy_pose import Posture, blended, part_sizes, posed_vertices
+from .proxy_views import RIM, Picture
 from .raster import Fragments, fragments, nearest
 
 CELLS: Final = 64  # squares of the sheet along the picture's longer side
@@ -24,9 +24,10 @@ STRETCH: Final = 3.0  # squares' sides of outline that one square may hold to
 FOLDED: Final = 0.6  # share of a part's thickness below which what blends with it is folded
 # How long half a square can be before it tears, least and most, in squares' sides: 1.4 as the view shows it.
 WHOLE: Final = (0.0, 2.0)
-HAIR: Final = (0.0, 2.5)
+ELASTIC: Final = (0.0, 2.5)  # hair, and a skirt between two thighs
 BESIDE: Final = (1.25, 1.6)  # where two things lie beside each other that do not belong together
 BEHIND: Final = 0.01  # metres that the sheet lies behind the outline it hangs on
+BELOW: Final = 0.2  # of the picture: how far a person that it cuts off goes on
 MISREAD: Final = 0.5  # share of the person that the body covers in a view, below which its pose is not true
 
 
@@ -44,11 +45,12 @@ def with_shells(
 
 
 def _with_shell(body: ProxyBody, picture: Picture, posture: Posture, by_colour: bool) -> ProxyBody:
+    cell = -(-max(picture.mask.shape[-2:]) // CELLS)
+    picture = _longer(picture)
     height, width = picture.mask.shape[-2:]
     vertices = posed_vertices(body, posture, 0)
     shown = fragments(vertices, body.triangles[: body.solid], (height, width))
     top = nearest(shown, height * width).view(height, width)
-    cell = -(-max(height, width) // CELLS)
     person = picture.mask[0] > 0.5
     if (person & (top >= 0)).sum() < MISREAD * person.sum():
         return body
@@ -82,9 +84,7 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture, by_colour: 
     rest = torch.linalg.solve_ex(affine[..., :3], placed - affine[..., 3]).result
     held_at = (pixels[further.argmin(1)] / cell)[sheet.at]
     squares = sheet.squares
-    whole = _together(parts[:, 0][squares], held_at[squares])
-    long = torch.where(whole[:, None], where.new_tensor(WHOLE), where.new_tensor(BESIDE))
-    long = torch.where(sheet.hair[:, None], where.new_tensor(HAIR), long).repeat(4, 1)
+    long = _lengths(parts[:, 0][squares], held_at[squares], sheet.hair) * cell
     halves = torch.cat((squares[:, [0, 1, 2]], squares[:, [0, 2, 3]])) + len(body.vertices)
     triangles = torch.cat((halves.flip(1), halves))  # cloth has two sides
     part = parts[:, 0][triangles[:, 0] - len(body.vertices)]
@@ -94,8 +94,19 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture, by_colour: 
         weights=torch.cat((body.weights, weights)),
         triangles=torch.cat((body.triangles, triangles)),
         part=torch.cat((body.part, part)),
-        long=torch.cat((body.long, long * cell / posture.scale[0])),
+        long=torch.cat((body.long, long.repeat(4, 1) / part_sizes(posture, 0)[part, None])),
     )
+
+
+def _longer(picture: Picture) -> Picture:
+    """The picture with what it cuts off below going on: found masks fade there, the person does not."""
+    height = picture.mask.shape[-2]
+    kept, more = height - round(RIM * height), round(BELOW * height)
+    image, mask = (
+        F.pad(x[None, :, :kept], (0, 0, 0, height - kept + more), mode="replicate")[0]
+        for x in (picture.image, picture.mask)
+    )
+    return picture._replace(image=image, mask=mask)
 
 
 def _holds(body: ProxyBody, outline: Fragments) -> Tensor:
@@ -115,16 +126,18 @@ def unfolded(body: ProxyBody, posture: Posture, parts: Tensor, weights: Tensor) 
     return torch.where((thin[0] < FOLDED * thin[1])[:, None], alone, weights)
 
 
-def _together(parts: Tensor, held_at: Tensor) -> Tensor:
-    """[N] which squares belong together: their corners' parts [N, 4] hang on each other and hold to the same
-    stretch of the outline, held_at [N, 4, 2] in squares (what a mask shows between an arm and the trunk is
-    mostly its error), or they are a skirt between two thighs.
+def _lengths(parts: Tensor, held_at: Tensor, hair: Tensor) -> Tensor:
+    """[N, 2] how long halves of squares can be. A square is one thing where its corners' parts [N, 4] hang on
+    each other and hold to the same stretch of the outline, held_at [N, 4, 2] in squares: what a mask shows
+    between an arm and the trunk is mostly its error.
     """
     parents = torch.tensor([part.parent for part in PARTS], device=parts.device)
     first, others = parts[:, :1], parts[:, 1:]
     near = (first == others) | (parents[first] == others) | (first == parents[others])
     near &= (held_at[:, :1] - held_at[:, 1:]).norm(dim=-1) < STRETCH
-    return (near | ((parents[first] == HIPS) & (parents[others] == HIPS))).all(1)
+    thighs = (parents[parts] == HIPS).all(1) & (first != others).any(1)
+    kinds = held_at.new_tensor((BESIDE, WHOLE, ELASTIC))
+    return kinds[torch.where(hair | thighs, 2, near.all(1).long())]
 
 
 def _loose_colours(image: Tensor, loose: Tensor, corners: Tensor, cell: int) -> Tensor:
