@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from kmc_core.model import proxy_shell
 from kmc_core.model.limbs import Pose
 from kmc_core.model.prior import certain, move_person
-from kmc_core.model.proxy_body import CHEST, HEAD, NAMES, PARTS, ProxyBody, proxy_body
+from kmc_core.model.proxy_body import CHEST, HEAD, HIPS, NAMES, PARTS, ProxyBody, proxy_body
 from kmc_core.model.proxy_paint import nearest_shell
 from kmc_core.model.proxy_pose import UPPER, Posture, in_view, part_sizes, posed_vertices, take_posture
 from kmc_core.model.proxy_shell import unfolded, with_shells
@@ -97,6 +98,19 @@ def test_legs_that_a_motion_does_not_show_hang_on_its_hips():
         assert posture.known[0, thighs].all()
 
 
+def test_hips_and_legs_that_a_motion_does_not_show_are_as_far_down_as_in_the_picture():
+    body, pose = proxy_body(), turned(0.0)
+    ones, scale = torch.ones(len(PARTS)), torch.tensor([SCALE])
+    low = [k for k, name in enumerate(BODY_JOINTS) if name == "pelvis" or name[2:] in ("hip", *LEG)]
+    pose.body[0, low, 1] += 4  # pixels of a long trunk
+    view = in_view(body, pose, take_posture(body, pose, scale, ones))
+    unseen = replace(pose, body=pose.body.index_fill(1, torch.tensor(low), 0.0))
+    held, hung = (take_posture(body, unseen, scale, ones, told) for told in (view, None))
+    parts = [HIPS, NAMES["l_thigh"], NAMES["r_foot"]]
+    assert (held.place[0, parts] - view.posture.place[0, parts]).norm(dim=-1).max() < 0.5
+    assert (hung.place[0, parts] - view.posture.place[0, parts]).norm(dim=-1).min() > 2
+
+
 def test_a_view_without_a_chest_holds_nothing():
     picture = photograph(turned(0.0))
     upper = [name for name in BODY_JOINTS if name.endswith(UPPER)]
@@ -131,6 +145,28 @@ def test_a_sheet_tears_where_it_is_stretched_and_not_where_the_person_grows():
     assert sheet_left(body, vertices * 3, sizes * 3) == whole
 
 
+def in_a_coat(picture: Picture) -> Picture:
+    """The picture of somebody in a coat that is wider than the body."""
+    coat = torch.nn.functional.max_pool2d(picture.mask[None], 5, 1, 2)[0]
+    return Picture(torch.where(picture.mask > 0.5, picture.image, -0.5), coat, picture.pose)
+
+
+def test_what_only_lies_beside_each_other_comes_apart_when_a_limb_moves():
+    body, ones, scale = proxy_body(), torch.ones(len(PARTS)), torch.tensor([SCALE])
+    picture = in_a_coat(photograph(turned(0.0)))
+    postures = [take_posture(body, pose, scale, ones) for pose in (picture.pose, turned(0.0, raised=True))]
+    coat = with_shells(body, [picture], postures[:1])
+
+    def kept(posture: Posture) -> tuple[int, int]:
+        """Triangles that tear at once, and others."""
+        shown, _ = nearest_shell(coat, posed_vertices(coat, posture, 0), part_sizes(posture, 0))
+        beside = shown.long[body.solid :, 0] > 0
+        return int(beside.sum()), int((~beside).sum())
+
+    (still, whole), (moved, others) = map(kept, postures)
+    assert still > 0 and moved / still < others / whole - 0.1
+
+
 def test_cloth_at_a_folded_elbow_is_held_by_one_part_alone():
     body, wrist = proxy_body(), ARM[1]
     between = torch.tensor([[NAMES["l_upper_arm"], NAMES["l_forearm"], CHEST, HEAD]])
@@ -145,3 +181,25 @@ def test_cloth_at_a_folded_elbow_is_held_by_one_part_alone():
 
     assert held(0.0) == half.tolist()
     assert held(0.8) == [[1.0, 0.0, 0.0, 0.0]]
+
+
+def test_a_coat_that_the_picture_cuts_off_goes_on_below(monkeypatch: pytest.MonkeyPatch):
+    bare, height, up = photograph(turned(0.0)), 48, 5
+    image, coat, _ = in_a_coat(bare)
+    cut = Picture(image[:, :height], coat[:, :height], bare.pose)
+    higher = replace(
+        bare.pose,
+        body=bare.pose.body - torch.tensor((0.0, up, 0.0, 0.0)),
+        landmarks=bare.pose.landmarks - torch.tensor((0.0, up, 0.0)),
+        hands=bare.pose.hands - torch.tensor((0.0, up, 0.0, 0.0)),
+    )
+
+    def there() -> float:
+        """How much of the coat is there in the lowest rows, which the picture does not show."""
+        moved = move_person([cut], higher, background=torch.zeros(3, height, SIDE))
+        wanted = coat[:, up:][:, height - up : height] > 0.5
+        return float(moved.coverage[0][:, -up:][wanted].mean())
+
+    goes_on = there()
+    monkeypatch.setattr(proxy_shell, "BELOW", 0.0)
+    assert goes_on > 0.9 > there() + 0.1
