@@ -59,8 +59,8 @@ def adapt(state: TrainState) -> dict[str, float]:
     return {"strangers": float(strangers.strength)}
 
 
+@processes.joined()
 def main() -> None:
-    processes.join()
     torch.set_num_threads(1)
     # In float32, Adam makes a step of what summing in another order leaves of a gradient that is nearly zero.
     torch.set_default_dtype(torch.float64)

@@ -82,9 +82,9 @@ def _freeze_others(model: nn.ModuleDict, trains: tuple[str, ...]) -> None:
         weight.requires_grad_(any(part in name for part in trains))
 
 
+@processes.joined()
 def run_training(arguments: argparse.Namespace) -> None:
     """Prepare what is not prepared, then train."""
-    processes.join()
     config = read_config(arguments.config)
     params = load_animator_file(Path(config.start))[0] if config.start else config.animator
     if config.size:

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -14,12 +15,21 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from ..errors import KMCError
 
 
-def join() -> None:
-    """Join the other processes of a torchrun; nothing to do in a process by itself."""
-    if "RANK" in os.environ:
-        if torch.cuda.is_available():
-            torch.cuda.set_device(device())
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+@contextmanager
+def joined() -> Iterator[None]:
+    """Among the other processes of a torchrun until all are done; nothing to do in a process by itself.
+
+    Who leaves without a word may be aborted by its own threads, which still talk to the others.
+    """
+    if "RANK" not in os.environ:
+        yield
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(device())
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    yield
+    dist.barrier()
+    dist.destroy_process_group()
 
 
 def device() -> torch.device:
