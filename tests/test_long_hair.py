@@ -82,7 +82,7 @@ def test_a_head_that_tilts_does_not_tear_its_hair(monkeypatch: pytest.MonkeyPatc
     assert kept(0.0) > 0.95
     angles = (0.5, -0.4)
     whole = [kept(angle) for angle in angles]
-    monkeypatch.setattr(proxy_shell, "with_hair", lambda sheet, known: sheet)
+    monkeypatch.setattr(proxy_shell, "hang_hair", lambda sheet, known: sheet)
     assert all(a > 0.05 + kept(angle) for a, angle in zip(whole, angles, strict=True))
 
 

@@ -147,10 +147,8 @@ def certain(view: Picture) -> Picture:
     body, hands = view.pose.body.clone(), view.pose.hands.clone()
     for hand, side in enumerate("lr"):
         arm = [JOINT[f"{side}_elbow"], JOINT[f"{side}_wrist"]]
-        guessed = (body[:, arm, 3] >= SEEN) & (body[:, arm, 3] < CERTAIN)
-        guessed &= (
-            hands[:, hand, :, 3].mean(-1, keepdim=True) < CERTAIN
-        )  # a hand that is found proves its arm
+        proved = hands[:, hand, :, 3].mean(-1, keepdim=True) >= CERTAIN  # by a hand that is found
+        guessed = (body[:, arm, 3] >= SEEN) & (body[:, arm, 3] < CERTAIN) & ~proved
         sure = ~guessed.cummax(1).values  # what is held by a guess is one
         body[:, arm, 3] *= sure
         hands[:, hand, :, 3] *= sure[:, 1:]

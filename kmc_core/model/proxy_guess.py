@@ -16,10 +16,7 @@ from .limbs import Pose
 OPENS: Final = 0.12  # mouth widths that lips are further apart than in a view, for nothing of it to be left
 TEETH, DARK, TONGUE = (0.5, 0.45, 0.4), (-0.7, -0.88, -0.88), (0.1, -0.45, -0.45)
 TEETH_LONG: Final = 0.17  # mouth widths
-TEETH_END, TONGUE_BEGINS = (
-    0.4,
-    0.7,
-)  # share of the way from the upper to the lower lip; teeth end there at most
+TEETH_END, TONGUE_BEGINS = 0.4, 0.7  # share of the way from the upper to the lower lip; no tooth is longer
 SOFT: Final = 0.1  # the same, of the change between them
 DIM: Final = 0.3  # how much darker skin is that faces away
 

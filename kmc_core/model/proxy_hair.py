@@ -41,8 +41,10 @@ def plain(squares: Tensor, held: Tensor) -> Sheet:
     return Sheet(squares, held, torch.arange(len(held), device=held.device), squares[:, 0] < 0)
 
 
-def with_hair(sheet: Sheet, known: Corners) -> Sheet:
-    """A plain sheet with what joins the head's own hair, differs from the chest beside it and lies on it."""
+def hang_hair(sheet: Sheet, known: Corners) -> Sheet:
+    """A plain sheet in which what joins the head's own hair, differs from the chest beside it and lies on it
+    hangs between the two.
+    """
     first, second = sheet.squares.flatten(), sheet.squares.roll(-1, 1).flatten()
     first, second = torch.cat((first, second)), torch.cat((second, first))
     steps = first, second, (known.where[first] - known.where[second]).norm(dim=-1)
@@ -62,9 +64,8 @@ def with_hair(sheet: Sheet, known: Corners) -> Sheet:
     hung = near @ known.held[ends] * (1 - up[:, None])
     hung[:, HEAD] += up
     squares, doubles = strand[sheet.squares].any(1), border.nonzero()[:, 0]
-    double = sheet.at.index_copy(
-        0, doubles, len(sheet.at) + torch.arange(len(doubles), device=doubles.device)
-    )
+    own = torch.arange(len(doubles), device=doubles.device) + len(sheet.at)
+    double = sheet.at.index_copy(0, doubles, own)
     return Sheet(
         torch.where(squares[:, None], double[sheet.squares], sheet.squares),
         torch.cat((torch.where(strand[:, None], hung, sheet.held), hung[doubles])),

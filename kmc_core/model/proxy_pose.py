@@ -29,8 +29,8 @@ from .proxy_body import (
 
 NECK, PELVIS = JOINT["neck"], JOINT["pelvis"]
 SHOULDERS: Final = (JOINT["r_shoulder"], JOINT["l_shoulder"])
-TRUNK: Final = [PELVIS, JOINT["l_hip"], JOINT["r_hip"], *SHOULDERS]
 SIDES: Final = ((JOINT["r_hip"], JOINT["l_hip"]), SHOULDERS)  # joints that tell how broad hips and chest are
+TRUNK: Final = [PELVIS, *SIDES[0], *SIDES[1]]
 STRETCH: Final = 1.4  # the trunk is at most this much longer or wider than the average person's
 SHORTEST: Final = 0.05  # a limb is at least this share of its length
 LEAN: Final = 0.25  # depth over length of a spine in the picture

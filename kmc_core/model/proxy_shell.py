@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .proxy_body import HIPS, PARTS, ProxyBody
-from .proxy_hair import Corners, plain, with_hair
+from .proxy_hair import Corners, hang_hair, plain
 from .proxy_pose import Posture, blended, part_sizes, posed_vertices
 from .proxy_views import RIM, Picture
 from .raster import Fragments, fragments, nearest
@@ -73,7 +73,7 @@ def _with_shell(body: ProxyBody, picture: Picture, posture: Posture, by_colour: 
         colours = _loose_colours(picture.image, loose, corners, cell)
         share = torch.softmax(-further - torch.cdist(colours, own) / TONE, 1)
         known = Corners(where / posture.scale[0], further.amin(1) * HELD, sheet.held, by_place @ own, colours)
-        sheet = with_hair(plain(squares, share @ holds), known)
+        sheet = hang_hair(plain(squares, share @ holds), known)
     largest = sheet.held.topk(body.parts.shape[1], 1)
     parts, weights = largest.indices, largest.values / largest.values.sum(1, keepdim=True)
     depth = share @ hung.depth[:, None] + BEHIND * posture.scale[0]
@@ -119,7 +119,8 @@ def _holds(body: ProxyBody, outline: Fragments) -> Tensor:
 
 def unfolded(body: ProxyBody, posture: Posture, parts: Tensor, weights: Tensor) -> Tensor:
     """Weights [G, 4] with the largest alone where the parts' maps, blended, fold flat: at a bent elbow."""
-    alone = torch.zeros_like(weights).index_fill(1, weights.new_zeros(1).long(), 1)
+    alone = torch.zeros_like(weights)
+    alone[:, 0] = 1
     thin = [
         torch.linalg.svdvals(blended(body, posture, 0, parts, w)[..., :3])[:, -1] for w in (weights, alone)
     ]
